@@ -1,0 +1,63 @@
+// swift-tools-version:6.2
+import PackageDescription
+
+// Warnings are errors in CI (`-Xswiftc -warnings-as-errors` in .ci/run), not here, so that dependencies still build.
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let package = Package(
+    name: "stowage",
+    products: [
+        .executable(name: "stowage", targets: ["stowage"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        // Floor 0. The Linux calls Swift's Glibc module cannot name: epoll, timerfd, sendfile, accept4, xattr.
+        .target(name: "CPosix"),
+        // Floor 0. libcrypto's headers, found by pkg-config.
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        // Floor 0. Event loops on Dispatch and epoll, owned descriptors, buffers, timers, and the pool for blocking work.
+        .target(name: "EventLoop", dependencies: ["CPosix"], swiftSettings: settings),
+        // Floor 0. The Swift face of libcrypto: SHA-256, SHA-512, HMAC, random bytes.
+        .target(name: "OpenSSL", dependencies: ["COpenSSL"], swiftSettings: settings),
+
+        // Floor 1. The vocabulary of the OCI specifications: values that exist only if they are valid.
+        .target(name: "OCI", swiftSettings: settings),
+        // Floor 1. A strict, bounded HTTP/1.1 server engine that knows nothing of registries.
+        .target(name: "HTTPServer", dependencies: ["EventLoop", "CPosix"], swiftSettings: settings),
+
+        // Floor 2. The object verbs every backend offers, and the directory and memory backends.
+        .target(name: "ObjectStorage", dependencies: ["EventLoop", "CPosix"], swiftSettings: settings),
+
+        // Floor 3. Repositories: blobs, manifests, tags, referrers, uploads. Knows no HTTP.
+        .target(
+            name: "Registry",
+            dependencies: ["OCI", "ObjectStorage", "OpenSSL", "EventLoop"],
+            swiftSettings: settings),
+
+        // Floor 4. The endpoints of the Distribution specification over HTTP, and their error bodies.
+        .target(
+            name: "RegistryAPI",
+            dependencies: ["Registry", "HTTPServer", "OCI", "ObjectStorage", "OpenSSL", "EventLoop"],
+            swiftSettings: settings),
+
+        // Floor 5. The program: commands, configuration, wiring, signals, logs and metrics.
+        .executableTarget(
+            name: "stowage",
+            dependencies: [
+                "RegistryAPI", "Registry", "HTTPServer", "ObjectStorage", "OCI", "OpenSSL", "EventLoop",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: settings),
+    ]
+)

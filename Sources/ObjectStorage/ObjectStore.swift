@@ -1,0 +1,193 @@
+/// Where the bytes are: a flat space of keys in the sense of S3, offered by every backend in the same dozen verbs.
+///
+/// What every implementation promises (`ObjectStoreContract` in the tests states each line):
+/// - a key shows the whole of one write or nothing, never a part or a mixture;
+/// - `put`, `commit` and `compose` return only when the bytes survive the loss of every process and of power;
+/// - reads, heads and lists see every write that returned before they began;
+/// - several processes may use one store at the same time.
+///
+/// An absent object is `nil`, never an error. Everything else that goes wrong is an `ObjectStoreError`.
+package protocol ObjectStore: Sendable {
+    /// Where the bytes are, for a person to read.
+    var location: String { get }
+
+    /// Proves that the store can be reached and, unless `readOnly`, written to.
+    func probe(readOnly: Bool) async throws
+
+    /// What is known of an object without its bytes; nil when there is none.
+    func head(_ key: ObjectKey) async throws -> ObjectInfo?
+
+    /// An object to be read piece by piece; `range` limits the body and must lie within the object's size.
+    func get(_ key: ObjectKey, range: Range<Int>?) async throws -> StoredObject?
+
+    /// The whole of a small object in memory; `ObjectStoreError.tooLarge` when it is longer than `limit` bytes.
+    func bytes(of key: ObjectKey, limit: Int) async throws -> SmallObject?
+
+    /// Stores a small object.
+    @discardableResult
+    func put(
+        _ bytes: [UInt8], at key: ObjectKey, metadata: ObjectMetadata, condition: PutCondition
+    ) async throws -> ObjectInfo
+
+    /// Starts an object whose bytes come piece by piece. `expecting` is the key it will most likely get.
+    func writer(expecting key: ObjectKey?) async throws -> any ObjectWriter
+
+    /// Makes one object of the bytes of `sources`, in order, and removes them; at least one source.
+    ///
+    /// Throws `ObjectStoreError.noSuchKey` and leaves `key` alone when a source is absent.
+    @discardableResult
+    func compose(
+        _ sources: [ObjectKey], at key: ObjectKey, metadata: ObjectMetadata, condition: PutCondition
+    ) async throws -> ObjectInfo
+
+    /// Removes objects; one that is absent is no error.
+    func delete(_ keys: [ObjectKey]) async throws
+
+    /// Up to `limit` objects whose key begins with `prefix` and sorts after `after`, in byte order of the whole key.
+    func list(prefix: String, after: String?, limit: Int) async throws -> ObjectListing
+}
+
+/// An object that is being written. Nothing is visible before `commit`; letting go of it without one discards it.
+package protocol ObjectWriter: AnyObject {
+    /// Bytes appended so far.
+    var size: Int { get }
+
+    /// Adds bytes at the end; returns when the caller may reuse their memory.
+    func append(_ bytes: RawSpan) async throws
+
+    /// Publishes what was appended under `key`. The writer is of no use afterwards, also when this throws.
+    @discardableResult
+    func commit(to key: ObjectKey, metadata: ObjectMetadata, condition: PutCondition) async throws -> ObjectInfo
+
+    /// Discards what was appended.
+    func abort() async
+}
+
+/// The name of an object: components separated by `/`, none of them empty, `.` or `..`. `StorageLayout` spells them.
+package struct ObjectKey: Hashable, Comparable, Sendable, CustomStringConvertible {
+    package let string: String
+
+    package init(_ string: String) {
+        self.string = string
+    }
+
+    package var description: String { string }
+
+    /// Byte order, the order of listings.
+    package static func < (one: ObjectKey, other: ObjectKey) -> Bool {
+        one.string.utf8.lexicographicallyPrecedes(other.string.utf8)
+    }
+}
+
+/// What is stored beside the bytes. It may get lost when a bucket is copied by other tools: reading must do without.
+package struct ObjectMetadata: Equatable, Sendable {
+    /// The media type, as in the `Content-Type` header.
+    package var contentType: String?
+    /// User metadata in the sense of S3: lower-case names, short printable ASCII values.
+    package var userMetadata: [String: String]
+
+    package init(contentType: String? = nil, userMetadata: [String: String] = [:]) {
+        self.contentType = contentType
+        self.userMetadata = userMetadata
+    }
+}
+
+/// What is known of an object without its bytes.
+package struct ObjectInfo: Equatable, Sendable {
+    /// In bytes.
+    package let size: Int
+    /// Changes whenever the object is replaced; opaque, and never the digest of the content.
+    package let etag: String
+    /// Seconds since 1970, by the store's clock.
+    package let modified: Int
+    package let metadata: ObjectMetadata
+
+    package init(size: Int, etag: String, modified: Int, metadata: ObjectMetadata) {
+        self.size = size
+        self.etag = etag
+        self.modified = modified
+        self.metadata = metadata
+    }
+}
+
+/// An object whose bytes are read where they are.
+package struct StoredObject: Sendable {
+    package let info: ObjectInfo
+    package let body: ObjectBody
+
+    package init(info: ObjectInfo, body: ObjectBody) {
+        self.info = info
+        self.body = body
+    }
+}
+
+/// A small object, wholly in memory.
+package struct SmallObject: Sendable {
+    package let info: ObjectInfo
+    package let bytes: [UInt8]
+
+    package init(info: ObjectInfo, bytes: [UInt8]) {
+        self.info = info
+        self.bytes = bytes
+    }
+}
+
+/// When a write may happen.
+package enum PutCondition: Sendable {
+    /// Whatever is there: replaced atomically.
+    case always
+    /// Only when the key has no object yet (`If-None-Match: *`); otherwise `ObjectStoreError.preconditionFailed`.
+    case absent
+}
+
+/// One line of a listing.
+package struct ListedObject: Equatable, Sendable {
+    package let key: ObjectKey
+    package let size: Int
+    /// Seconds since 1970, by the store's clock.
+    package let modified: Int
+
+    package init(key: ObjectKey, size: Int, modified: Int) {
+        self.key = key
+        self.size = size
+        self.modified = modified
+    }
+}
+
+/// A page of a listing; `isTruncated` says that more keys follow the last one.
+package struct ObjectListing: Equatable, Sendable {
+    package var objects: [ListedObject]
+    package var isTruncated: Bool
+
+    package init(objects: [ListedObject], isTruncated: Bool) {
+        self.objects = objects
+        self.isTruncated = isTruncated
+    }
+}
+
+/// Why a store could not do what was asked.
+package enum ObjectStoreError: Error, Equatable, CustomStringConvertible {
+    /// The condition of a write did not hold.
+    case preconditionFailed(ObjectKey)
+    /// A source of `compose` is absent.
+    case noSuchKey(ObjectKey)
+    /// The object is longer than the caller's limit.
+    case tooLarge(ObjectKey, size: Int)
+    /// This backend cannot hold the key, for example because a component is too long for a file name.
+    case unsupportedKey(ObjectKey, reason: String)
+    /// The store has no room left.
+    case full(String)
+    /// The store failed; worth another try later.
+    case unavailable(String)
+
+    package var description: String {
+        switch self {
+        case .preconditionFailed(let key): "\(key): the condition of the write does not hold"
+        case .noSuchKey(let key): "\(key): no such object"
+        case .tooLarge(let key, let size): "\(key): \(size) bytes are more than expected"
+        case .unsupportedKey(let key, let reason): "\(key): \(reason)"
+        case .full(let reason): "the store is full: \(reason)"
+        case .unavailable(let reason): "the store failed: \(reason)"
+        }
+    }
+}

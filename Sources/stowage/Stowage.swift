@@ -1,0 +1,1 @@
+@main struct Stowage { static func main() {} }
