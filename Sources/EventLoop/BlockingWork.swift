@@ -1,4 +1,4 @@
-package import Dispatch
+import Dispatch
 import Synchronization
 
 /// Where blocking calls go (fsync, rename, directory scans), so that event loops never wait for a disk.

@@ -1,4 +1,4 @@
-package import Glibc
+import Glibc
 
 /// A file descriptor with one owner, closed when the owner goes away.
 package struct OwnedDescriptor: ~Copyable, Sendable {

@@ -1,4 +1,4 @@
-package import Glibc
+import Glibc
 
 /// A system call that failed: which one, on what, and the C error number.
 package struct SystemCallError: Error, CustomStringConvertible, Sendable {

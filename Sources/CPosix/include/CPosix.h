@@ -1,11 +1,8 @@
 #pragma once
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
+// No _GNU_SOURCE here: it changes types that Swift's Glibc module has already seen without it.
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/sendfile.h>
-#include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <sys/xattr.h>
 
@@ -17,3 +14,10 @@ int cposix_start_writeback(int descriptor, long offset, long length);
 
 /// copy_file_range(2) at the descriptors' own offsets.
 long cposix_copy_file_range(int from, int to, unsigned long length);
+
+/// Opens `path`, relative to `directory` and without `..`, passing no symbolic link (openat2(2), or step by step where
+/// the kernel lacks it). Fails with ELOOP or ENOTDIR at a symbolic link. Creates nothing.
+int cposix_open_beneath(int directory, const char *path, int flags);
+
+/// What `cposix_open_beneath` does where the kernel lacks openat2(2).
+int cposix_open_beneath_stepwise(int directory, const char *path, int flags);

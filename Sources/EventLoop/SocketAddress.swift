@@ -1,0 +1,92 @@
+import Glibc
+
+/// A numeric IPv4 or IPv6 address with a port, as in `127.0.0.1:5000` and `[::1]:5000`.
+package struct SocketAddress: Sendable {
+    private let storage: sockaddr_storage
+    private let length: socklen_t
+
+    init(storage: sockaddr_storage, length: socklen_t) {
+        self.storage = storage
+        self.length = length
+    }
+
+    /// Reads `HOST:PORT`; HOST is a numeric address, `localhost`, or empty for every IPv4 address. Nil when it is not.
+    package init?(_ text: String) {
+        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
+            return nil
+        }
+        var host = String(text[..<colon])
+        if host.hasPrefix("["), host.hasSuffix("]") {
+            host = String(host.dropFirst().dropLast())
+        } else if host.contains(":") {
+            return nil
+        }
+        if host == "localhost" { host = "127.0.0.1" }
+        if host.isEmpty { host = "0.0.0.0" }
+        self.init(host: host, port: port)
+    }
+
+    private init?(host: String, port: UInt16) {
+        var storage = sockaddr_storage()
+        let length = withUnsafeMutableBytes(of: &storage) { raw -> socklen_t? in
+            var version4 = sockaddr_in()
+            if inet_pton(AF_INET, host, &version4.sin_addr) == 1 {
+                version4.sin_family = sa_family_t(AF_INET)
+                version4.sin_port = port.bigEndian
+                raw.storeBytes(of: version4, as: sockaddr_in.self)
+                return socklen_t(MemoryLayout<sockaddr_in>.size)
+            }
+            var version6 = sockaddr_in6()
+            if inet_pton(AF_INET6, host, &version6.sin6_addr) == 1 {
+                version6.sin6_family = sa_family_t(AF_INET6)
+                version6.sin6_port = port.bigEndian
+                raw.storeBytes(of: version6, as: sockaddr_in6.self)
+                return socklen_t(MemoryLayout<sockaddr_in6>.size)
+            }
+            return nil
+        }
+        guard let length else { return nil }
+        self.init(storage: storage, length: length)
+    }
+
+    /// The numeric address without the port.
+    package var host: String {
+        var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
+        let status = withPointer { getnameinfo($0, length, &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST) }
+        guard status == 0 else { return "" }
+        let end = text.firstIndex(of: 0) ?? text.count
+        let host = String(decoding: text[..<end].lazy.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let mapped = "::ffff:"
+        return host.hasPrefix(mapped) ? String(host.dropFirst(mapped.count)) : host
+    }
+
+    package var port: UInt16 {
+        withUnsafeBytes(of: storage) { raw in
+            switch CInt(storage.ss_family) {
+            case AF_INET: UInt16(bigEndian: raw.load(as: sockaddr_in.self).sin_port)
+            case AF_INET6: UInt16(bigEndian: raw.load(as: sockaddr_in6.self).sin6_port)
+            default: 0
+            }
+        }
+    }
+
+    /// Whether only this machine can reach it.
+    package var isLoopback: Bool {
+        host == "::1" || host.hasPrefix("127.")
+    }
+
+    func withPointer<Result>(_ body: (UnsafePointer<sockaddr>) -> Result) -> Result {
+        withUnsafePointer(to: storage) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1, body)
+        }
+    }
+
+    var family: CInt { CInt(storage.ss_family) }
+    var byteCount: socklen_t { length }
+}
+
+extension SocketAddress: CustomStringConvertible {
+    package var description: String {
+        family == AF_INET6 ? "[\(host)]:\(port)" : "\(host):\(port)"
+    }
+}

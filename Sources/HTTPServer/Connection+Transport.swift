@@ -1,0 +1,152 @@
+import EventLoop
+
+/// Moving bytes: every call tries at once and waits only when the socket says so (edge-triggered readiness).
+///
+/// This file is the seam for TLS: nothing else touches `socket`'s reading and writing.
+extension Connection {
+    /// Bytes a connection may move before the others on its loop get a turn.
+    static let turnBudget = 512 << 10
+    /// The most one `sendfile` call is asked for, so that one call cannot use up several turns.
+    private static let sendFileStep = 512 << 10
+
+    /// The loop says that something changed.
+    func note(_ events: ReadyEvents) {
+        if events.contains(.writable) || !events.isDisjoint(with: .hangUp) {
+            canWrite = true
+            resumeWriter()
+        }
+        if !events.isDisjoint(with: [.readable, .hangUp]) {
+            if !events.isDisjoint(with: .hangUp) { hasHungUp = true }
+            canRead = true
+            resumeReader()
+        }
+    }
+
+    /// Makes every wait of the connection's task end, and its next read or write fail.
+    func abandon() {
+        isClosed = true
+        resumeReader()
+        resumeWriter()
+    }
+
+    private func resumeReader() {
+        guard let waiting = reader else { return }
+        reader = nil
+        waiting.resume()
+    }
+
+    private func resumeWriter() {
+        guard let waiting = writer else { return }
+        writer = nil
+        waiting.resume()
+    }
+
+    /// Waits until there is something to read, holding no buffer.
+    func waitForInput() async throws {
+        try await waitReadable()
+    }
+
+    private func waitReadable() async throws {
+        // Tested again inside: the body may run after a hop, and the wake-up may have come in between.
+        await withUnsafeContinuation { continuation in
+            if canRead || isClosed { continuation.resume() } else { reader = continuation }
+        }
+        if isClosed { throw ConnectionClosed() }
+    }
+
+    private func waitWritable() async throws {
+        await withUnsafeContinuation { continuation in
+            if canWrite || isClosed { continuation.resume() } else { writer = continuation }
+        }
+        if isClosed { throw ConnectionClosed() }
+    }
+
+    /// Lets the loop's other connections have a turn when this one has moved its share.
+    func spend(_ count: Int) async {
+        spentBudget += count
+        guard spentBudget >= Self.turnBudget else { return }
+        spentBudget = 0
+        await loop.giveWay()
+    }
+
+    /// Reads at least one byte; 0 at the end of the stream.
+    func receive(into buffer: Buffer, at offset: Int, limit: Int, extending: Bool = true) async throws -> Int {
+        while true {
+            if let count = try receiveNow(into: buffer, at: offset, limit: limit) {
+                if extending { extendDeadline() }
+                await spend(count)
+                return count
+            }
+            try await waitReadable()
+        }
+    }
+
+    /// Reads what is there; nil when nothing is.
+    func receiveNow(into buffer: Buffer, at offset: Int, limit: Int) throws -> Int? {
+        if isClosed { throw ConnectionClosed() }
+        guard canRead else { return nil }
+        do {
+            switch try socket.receive(into: buffer, at: offset, limit: limit) {
+            case .moved(let count):
+                // A short read has emptied the socket, unless the end of the stream is still to be read.
+                if count < limit, count > 0, !hasHungUp { canRead = false }
+                return count
+            case .wouldBlock:
+                canRead = false
+                return nil
+            }
+        } catch {
+            throw ConnectionClosed()
+        }
+    }
+
+    /// Writes all of `bytes`.
+    func write(_ bytes: [UInt8]) async throws {
+        var sent = 0
+        try await write(bytes, counting: &sent)
+    }
+
+    /// Writes all of `bytes`; `sent` says how far it got, also when it throws.
+    func write(_ bytes: [UInt8], counting sent: inout Int) async throws {
+        var offset = 0
+        while offset < bytes.count {
+            let count = try await moved { try socket.send(bytes, from: offset, limit: Self.turnBudget) }
+            offset += count
+            sent += count
+        }
+    }
+
+    /// Sends all of `region`; `sent` says how far it got, also when it throws.
+    func sendFile(_ region: FileRegion, counting sent: inout Int) async throws {
+        var offset = 0
+        while offset < region.length {
+            let step = min(region.length - offset, Self.sendFileStep)
+            let count = try await moved { try socket.sendFile(region.file, at: region.offset + offset, count: step) }
+            // The file became shorter than its announced length: the client must not take this for the whole.
+            if count == 0 { throw ConnectionClosed() }
+            offset += count
+            sent += count
+        }
+    }
+
+    /// Repeats `operation` until it moves something.
+    private func moved(_ operation: () throws -> SocketResult) async throws -> Int {
+        while true {
+            if isClosed { throw ConnectionClosed() }
+            if canWrite {
+                do {
+                    switch try operation() {
+                    case .moved(let count):
+                        extendDeadline()
+                        await spend(count)
+                        return count
+                    case .wouldBlock: canWrite = false
+                    }
+                } catch {
+                    throw ConnectionClosed()
+                }
+            }
+            try await waitWritable()
+        }
+    }
+}

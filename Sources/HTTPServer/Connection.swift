@@ -1,0 +1,265 @@
+import EventLoop
+import Glibc
+
+/// One client connection: an actor on its event loop, with one task that reads a request, answers it, and goes on.
+actor Connection: Pollable {
+    /// What the connection waits for, which decides how long it may.
+    enum Phase {
+        case idle, head, transfer, lingering
+    }
+
+    /// How far a small unread body is read so that the connection can stay open.
+    private static let discardedBody = 64 << 10
+    /// Seconds a closing connection goes on reading, so that its last response is not lost to a reset.
+    private static let lingerTimeout = 3
+
+    nonisolated let loop: EventLoop
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+    let server: HTTPServer
+    let socket: Socket
+    /// The server's limits when the current request began.
+    private(set) var limits: ServerLimits
+    private let dateLine: DateLine
+    private var registration: Registration?
+
+    // Readiness, see Connection+Transport.swift.
+    var canRead = true
+    var canWrite = true
+    var hasHungUp = false
+    var reader: UnsafeContinuation<Void, Never>?
+    var writer: UnsafeContinuation<Void, Never>?
+    var isClosed = false
+    var spentBudget = 0
+    private(set) var phase = Phase.idle
+    private var deadline = 0
+
+    // Bytes read and not yet used, see Connection+Body.swift.
+    var input: Buffer?
+    var inputRange = 0..<0
+    var framing = RequestHead.Framing.none
+    var remaining = 0
+    var decoder = ChunkedDecoder()
+    var owesContinue = false
+    var bytesIn = 0
+    private var peer: String?
+
+    init(_ socket: consuming Socket, loop: EventLoop, server: HTTPServer, dateLine: DateLine) {
+        self.socket = socket
+        self.loop = loop
+        self.server = server
+        self.dateLine = dateLine
+        limits = server.limits
+    }
+
+    // MARK: Life
+
+    /// Serves the connection until it ends.
+    func serve() async {
+        do {
+            registration = try loop.register(self, descriptor: socket.number)
+            enter(.idle)
+            while let head = try await nextHead() {
+                guard try await exchange(head) else { break }
+            }
+        } catch let error as HeadError {
+            await reject(error)
+        } catch {
+            // The client is gone or has stalled; there is nobody to tell.
+        }
+        close()
+    }
+
+    private func close() {
+        releaseInput()
+        guard let registration else { return }
+        loop.deregister(registration, descriptor: socket.number)
+        self.registration = nil
+        isClosed = true
+    }
+
+    nonisolated func ready(_ events: ReadyEvents) {
+        assumeIsolated { $0.note(events) }
+    }
+
+    nonisolated func tick(now: Int) {
+        assumeIsolated { $0.checkDeadline(now) }
+    }
+
+    /// Starts waiting for something new, with its own time limit.
+    func enter(_ phase: Phase) {
+        self.phase = phase
+        extendDeadline()
+    }
+
+    /// Something moved: the current phase's time begins again.
+    func extendDeadline() {
+        let seconds =
+            switch phase {
+            case .idle: limits.idleTimeout
+            case .head: limits.headTimeout
+            case .transfer: limits.stallTimeout
+            case .lingering: Self.lingerTimeout
+            }
+        deadline = EventLoop.now + seconds
+    }
+
+    private func checkDeadline(_ now: Int) {
+        if now > deadline || (phase == .idle && server.isDraining) { abandon() }
+    }
+
+    // MARK: Requests
+
+    /// The next request head; nil when the client ends the connection between requests.
+    private func nextHead() async throws -> RequestHead? {
+        limits = server.limits
+        var parser = HeadParser(limits: limits.heads)
+        while true {
+            if let input, !inputRange.isEmpty {
+                let result = try input.withSpan(inputRange) { bytes throws(HeadError) in try parser.parse(bytes) }
+                switch result {
+                case .complete(let head, let consumed):
+                    inputRange = inputRange.lowerBound + consumed..<inputRange.upperBound
+                    return head
+                case .needsMore: if phase == .idle { enter(.head) }
+                }
+            }
+            if phase == .idle, server.isDraining { return nil }
+            guard try await receiveMore() else { return nil }
+        }
+    }
+
+    /// Answers one request; false when the connection must end.
+    private func exchange(_ head: RequestHead) async throws -> Bool {
+        let start = monotonicNanoseconds()
+        enter(.transfer)
+        beginBody(head)
+        let id = RequestID.accept(head.value("X-Request-Id")) ?? server.requestIDs.next()
+        let request = Request(head: head, body: RequestBody(connection: self, framing: head.framing), id: id)
+        let response: Response
+        do {
+            response = try await answer(request)
+        } catch {
+            report(head, Response(.clientClosedRequest), id: id, sent: 0, since: start, isComplete: false)
+            throw error
+        }
+        let keepsAlive = head.keepsAlive && !server.isDraining && canSkipRestOfBody
+        var sent = 0
+        do {
+            try await send(response, to: head, id: id, keepsAlive: keepsAlive, counting: &sent)
+        } catch {
+            report(head, response, id: id, sent: sent, since: start, isComplete: false)
+            throw error
+        }
+        report(head, response, id: id, sent: sent, since: start, isComplete: true)
+        guard keepsAlive else {
+            if !isBodyComplete { await linger() }
+            return false
+        }
+        try await discardBody()
+        enter(.idle)
+        return true
+    }
+
+    /// The handler's response, or the engine's own for what never reaches it or what it throws.
+    private func answer(_ request: Request) async throws -> Response {
+        if let length = request.body.length, length > limits.body {
+            return .text(.contentTooLarge, "a request body may have at most \(limits.body) bytes")
+        }
+        do {
+            return try await server.handler.respond(to: request)
+        } catch let error as ConnectionClosed {
+            throw error
+        } catch let error as BodyError {
+            framing = .none
+            remaining = -1  // The framing is in doubt: the connection must not be used again.
+            return .text(error.status, error.reason)
+        } catch {
+            server.report(failure: error, requestID: request.id)
+            return .text(.internalServerError, "internal error; the log has it under request id \(request.id)")
+        }
+    }
+
+    /// Whether the unread rest of the body is small enough to be read and thrown away.
+    private var canSkipRestOfBody: Bool {
+        if isBodyComplete { return true }
+        return framing != .chunked && remaining > 0 && remaining <= Self.discardedBody && !owesContinue
+    }
+
+    private func report(
+        _ head: RequestHead, _ response: Response, id: String, sent: Int, since start: Int, isComplete: Bool
+    ) {
+        let peer = self.peer ?? socket.peerAddress
+        self.peer = peer
+        server.observe(
+            Exchange(
+                head: head, status: response.status, endpoint: response.endpoint, requestID: id, bytesIn: bytesIn,
+                bytesOut: sent, nanoseconds: monotonicNanoseconds() - start, peer: peer, isComplete: isComplete))
+    }
+
+    // MARK: Responses
+
+    /// Sends `response`; `sent` counts the body bytes that went out.
+    private func send(
+        _ response: Response, to head: RequestHead, id: String, keepsAlive: Bool, counting sent: inout Int
+    ) async throws {
+        enter(.transfer)
+        let context = ResponseHead.Context(
+            date: dateLine.bytes, requestID: id, keepsAlive: keepsAlive, announcesKeepAlive: head.minorVersion == 0)
+        let hasContent = head.method != .head && !response.status.forbidsBody
+        guard hasContent, response.body.length > 0 else {
+            try await write(ResponseHead.bytes(of: response, context, roomFor: 0))
+            return
+        }
+        switch response.body {
+        case .none, .omitted:
+            try await write(ResponseHead.bytes(of: response, context, roomFor: 0))
+        case .bytes(let content) where content.count <= BufferPool.smallCapacity:
+            var bytes = ResponseHead.bytes(of: response, context, roomFor: content.count)
+            bytes.append(contentsOf: content)
+            try await write(bytes)
+            sent = content.count
+        case .bytes(let content):
+            try await write(ResponseHead.bytes(of: response, context, roomFor: 0))
+            try await write(content, counting: &sent)
+        case .file(let region):
+            try await write(ResponseHead.bytes(of: response, context, roomFor: 0))
+            try await sendFile(region, counting: &sent)
+        }
+    }
+
+    /// Answers bytes that are no request, and ends the connection.
+    private func reject(_ error: HeadError) async {
+        let response = Response.text(error.status, error.reason)
+        let context = ResponseHead.Context(
+            date: dateLine.bytes, requestID: server.requestIDs.next(), keepsAlive: false, announcesKeepAlive: false)
+        var bytes = ResponseHead.bytes(of: response, context, roomFor: 128)
+        if case .bytes(let content) = response.body { bytes.append(contentsOf: content) }
+        server.observeRejected(error)
+        enter(.transfer)
+        do {
+            try await write(bytes)
+            await linger()
+        } catch {
+            // It went away without waiting for the answer.
+        }
+    }
+
+    /// Ends the sending side and reads on for a moment: closing with unread bytes would make the kernel reset the
+    /// connection and take the last response from the client.
+    private func linger() async {
+        releaseInput()
+        socket.shutDownWriting()
+        enter(.lingering)
+        let buffer = takeBodyBuffer()
+        // Bounded by the deadline, which is not extended here.
+        while let count = try? await receive(into: buffer, at: 0, limit: buffer.capacity, extending: false), count > 0 {}
+        giveBack(buffer)
+    }
+}
+
+/// Nanoseconds of the monotonic clock.
+func monotonicNanoseconds() -> Int {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return time.tv_sec * 1_000_000_000 + time.tv_nsec
+}

@@ -1,0 +1,136 @@
+package import EventLoop
+import Dispatch
+import Synchronization
+
+/// A HTTP/1.1 server: listens, spreads connections over event loops, and drains when it is told to stop.
+package final class HTTPServer: Sendable {
+    /// What the server tells its owner; called on event loops, so it must not block.
+    package struct Observers: Sendable {
+        /// A request was answered, or its client went away during the response.
+        package var exchange: @Sendable (Exchange) -> Void = { _ in }
+        /// Bytes came that are no acceptable request.
+        package var rejected: @Sendable (HeadError) -> Void = { _ in }
+        /// A handler failed with an error that is not for clients.
+        package var failure: @Sendable (_ error: any Error, _ requestID: String) -> Void = { _, _ in }
+
+        package init() {}
+    }
+
+    private struct Drain {
+        var isDraining = false
+        var waiting: CheckedContinuation<Void, Never>?
+    }
+
+    private let loops: [(loop: EventLoop, dateLine: DateLine)]
+    let handler: any HTTPHandler
+    private let observers: Observers
+    let requestIDs = RequestIDs()
+    private let currentLimits: Mutex<ServerLimits>
+    private let connections = Atomic<Int>(0)
+    private let draining = Atomic<Bool>(false)
+    private let drain = Mutex(Drain())
+    private let listeners = Mutex<[Listener]>([])
+
+    /// `loops` must not be empty; the first one accepts.
+    package init(
+        loops: [EventLoop], limits: ServerLimits = ServerLimits(), handler: any HTTPHandler,
+        observers: Observers = Observers()
+    ) {
+        self.loops = loops.map { ($0, DateLine()) }
+        self.handler = handler
+        self.observers = observers
+        currentLimits = Mutex(limits)
+    }
+
+    /// The limits that hold for new waits and requests; setting them needs no restart.
+    package var limits: ServerLimits {
+        get { currentLimits.withLock { $0 } }
+        set { currentLimits.withLock { $0 = newValue } }
+    }
+
+    /// Connections open now.
+    package var openConnections: Int { connections.load(ordering: .relaxed) }
+    var isDraining: Bool { draining.load(ordering: .relaxed) }
+
+    /// Starts accepting on a bound socket; returns once it does.
+    package func listen(on socket: consuming ListeningSocket) async throws {
+        let loop = loops[0].loop
+        let listener = Listener(socket, loop: loop, server: self)
+        try await Task(executorPreference: loop) { try listener.start() }.value
+        listeners.withLock { $0.append(listener) }
+    }
+
+    /// Stops accepting, lets running requests finish for at most `timeout` seconds, and closes idle connections.
+    ///
+    /// Returns how many connections were still busy.
+    package func shutDown(timeout: Int) async -> Int {
+        draining.store(true, ordering: .relaxed)
+        for listener in listeners.withLock({ $0 }) {
+            await Task(executorPreference: listener.loop) { listener.stop() }.value
+        }
+        for (loop, _) in loops {
+            await Task(executorPreference: loop) { loop.tick() }.value
+        }
+        await withCheckedContinuation { continuation in
+            let isOver = drain.withLock { drain in
+                drain.isDraining = true
+                guard openConnections > 0 else { return true }
+                drain.waiting = continuation
+                return false
+            }
+            if isOver { continuation.resume() }
+            DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(timeout)) { self.finishDrain() }
+        }
+        return openConnections
+    }
+
+    private func finishDrain() {
+        let waiting = drain.withLock { drain in
+            defer { drain.waiting = nil }
+            return drain.waiting
+        }
+        waiting?.resume()
+    }
+
+    // MARK: Connections
+
+    /// Takes over an accepted connection, on the listener's loop.
+    func adopt(_ socket: consuming Socket) {
+        let open = connections.wrappingAdd(1, ordering: .relaxed).newValue
+        guard open <= limits.connections else {
+            refuse(socket)
+            connectionEnded()
+            return
+        }
+        // Least loaded, and the accepting loop when equal: a hop costs more than it wins.
+        var chosen = loops[0]
+        var least = chosen.loop.load.load(ordering: .relaxed)
+        for candidate in loops.dropFirst() {
+            let load = candidate.loop.load.load(ordering: .relaxed)
+            if load < least { (chosen, least) = (candidate, load) }
+        }
+        let connection = Connection(socket, loop: chosen.loop, server: self, dateLine: chosen.dateLine)
+        Task(executorPreference: chosen.loop) {
+            await connection.serve()
+            self.connectionEnded()
+        }
+    }
+
+    private func refuse(_ socket: consuming Socket) {
+        let line = Array(
+            "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".utf8)
+        // Best effort: a fresh socket has room for this, and if not, the client sees a closed connection.
+        _ = try? socket.send(line, from: 0, limit: line.count)
+    }
+
+    private func connectionEnded() {
+        let open = connections.wrappingSubtract(1, ordering: .relaxed).newValue
+        if open == 0, isDraining { finishDrain() }
+    }
+
+    // MARK: Observation
+
+    func observe(_ exchange: Exchange) { observers.exchange(exchange) }
+    func observeRejected(_ error: HeadError) { observers.rejected(error) }
+    func report(failure error: any Error, requestID: String) { observers.failure(error, requestID) }
+}

@@ -1,0 +1,47 @@
+package import EventLoop
+
+/// What a handler answers.
+package struct Response: Sendable {
+    package var status: Status
+    /// Header fields in order; the engine adds Date, Content-Length and Connection.
+    package var fields: [(name: StaticString, value: String)]
+    package var body: ResponseBody
+    /// What kind of endpoint answered, for metrics; a name from a small fixed set.
+    package var endpoint: StaticString
+
+    package init(
+        _ status: Status, fields: [(name: StaticString, value: String)] = [], body: ResponseBody = .none,
+        endpoint: StaticString = "other"
+    ) {
+        self.status = status
+        self.fields = fields
+        self.body = body
+        self.endpoint = endpoint
+    }
+
+    /// A short text for a person.
+    package static func text(_ status: Status, _ text: String) -> Response {
+        Response(
+            status, fields: [("Content-Type", "text/plain; charset=utf-8")], body: .bytes(Array((text + "\n").utf8)))
+    }
+}
+
+/// The content of a response.
+package enum ResponseBody: Sendable {
+    case none
+    /// The answer to a HEAD: no content, but the length it would have.
+    case omitted(length: Int)
+    case bytes([UInt8])
+    /// Sent by `sendfile`.
+    case file(FileRegion)
+
+    /// In bytes.
+    var length: Int {
+        switch self {
+        case .none: 0
+        case .omitted(let length): length
+        case .bytes(let bytes): bytes.count
+        case .file(let region): region.length
+        }
+    }
+}
