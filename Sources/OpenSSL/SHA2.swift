@@ -1,4 +1,4 @@
-package import COpenSSL
+import COpenSSL
 
 /// A SHA-256 in progress: a value, so that an upload can carry it from one request to the next.
 ///

@@ -1,0 +1,111 @@
+package import OCI
+import ObjectStorage
+
+extension Manifests {
+    /// What a manifest was stored as.
+    package struct PutResult: Sendable {
+        package let digest: Digest
+        /// The manifest it refers to by `subject`.
+        package let subject: Digest?
+    }
+
+    /// Stores a manifest under its digest and under `tags`.
+    ///
+    /// `expected` is the digest the client pushes under; without one it is SHA-256. Throws `DIGEST_INVALID` when the
+    /// bytes have another one, `MANIFEST_INVALID`, or `MANIFEST_BLOB_UNKNOWN` with every missing digest. Everything
+    /// a reader needs is stored before anything that leads to it, the tags last.
+    package func put(
+        _ bytes: [UInt8], contentType: MediaType?, expected: Digest?, tags: [Tag]
+    ) async throws -> PutResult {
+        let digest = Digest(of: bytes, algorithm: expected?.algorithm ?? .sha256)
+        if let expected, expected != digest {
+            throw RegistryError(
+                .digestInvalid, "the manifest does not have the digest it was pushed under",
+                detail: .values(["expected": expected.string, "actual": digest.string]))
+        }
+        let manifest: Manifest
+        do {
+            manifest = try Manifest(bytes: bytes, contentType: contentType, digest: digest)
+        } catch {
+            throw RegistryError(.manifestInvalid, "\(error)")
+        }
+        try await linkReferences(of: manifest)
+        try await repository.enterCatalog()
+        try await store(manifest, alsoAsBlob: expected != nil)
+        for tag in tags { try await set(tag, to: manifest) }
+        try await restoreRecord(of: manifest)
+        return PutResult(digest: digest, subject: manifest.subject?.digest)
+    }
+
+    // MARK: References
+
+    /// Makes the repository hold what the manifest refers to, or throws what is missing.
+    private func linkReferences(of manifest: Manifest) async throws {
+        var missing: [Digest] = []
+        var seen: Set<Digest> = []
+        for descriptor in manifest.references where seen.insert(descriptor.digest).inserted {
+            guard try await !isPresent(descriptor, in: manifest) else { continue }
+            missing.append(descriptor.digest)
+        }
+        guard !missing.isEmpty, repository.registry.options.missingReferences == .reject else { return }
+        throw MissingReferencesError(digests: missing)
+    }
+
+    /// Whether what `descriptor` names is there, or need not be; a blob that is gets linked.
+    private func isPresent(_ descriptor: Descriptor, in manifest: Manifest) async throws -> Bool {
+        if manifest.kind == .index, try await has(descriptor.digest) { return true }
+        if try await repository.blobs.find(descriptor.digest) != nil {
+            try await repository.blobs.link(descriptor.digest)
+            return true
+        }
+        let isElsewhere = MediaType(descriptor.mediaType)?.isNonDistributable ?? false
+        return isElsewhere || !(descriptor.urls ?? []).isEmpty
+    }
+
+    /// Whether the repository has a manifest of that digest.
+    private func has(_ digest: Digest) async throws -> Bool {
+        try await store.head(StorageLayout.manifest(digest, in: repository.name)) != nil
+    }
+
+    // MARK: Writing
+
+    private func store(_ manifest: Manifest, alsoAsBlob: Bool) async throws {
+        let metadata = ObjectMetadata(contentType: manifest.mediaType.string)
+        if let subject = manifest.subject {
+            let key = StorageLayout.referrer(manifest.digest, of: subject.digest, in: repository.name)
+            if try await store.head(key) == nil {
+                try await store.put([], at: key, metadata: ObjectMetadata(), condition: .always)
+            }
+        }
+        // s3lo looks for the children of an index among the blobs.
+        let blob = StorageLayout.blob(manifest.digest)
+        if alsoAsBlob, try await store.head(blob)?.size != manifest.bytes.count {
+            try await store.put(manifest.bytes, at: blob, metadata: metadata, condition: .always)
+        }
+        let record = StorageLayout.manifest(manifest.digest, in: repository.name)
+        let present = try await store.head(record)
+        // The same bytes may be pushed again as another type, and the last push counts.
+        if present?.size != manifest.bytes.count || present?.metadata.contentType != metadata.contentType {
+            try await store.put(manifest.bytes, at: record, metadata: metadata, condition: .always)
+        }
+    }
+
+    private func set(_ tag: Tag, to manifest: Manifest) async throws {
+        let metadata = ObjectMetadata(
+            contentType: manifest.mediaType.string,
+            userMetadata: [Self.algorithmKey: manifest.digest.algorithm.rawValue])
+        try await store.put(
+            manifest.bytes, at: StorageLayout.tag(tag, in: repository.name), metadata: metadata, condition: .always)
+    }
+
+    /// A delete of the same digest may have run between the record and the tags: the push counts as the later one.
+    private func restoreRecord(of manifest: Manifest) async throws {
+        guard try await !has(manifest.digest) else { return }
+        try await store(manifest, alsoAsBlob: false)
+    }
+}
+
+/// A manifest refers to content the repository does not have: one error of the specification for each digest.
+package struct MissingReferencesError: Error, Sendable {
+    package let digests: [Digest]
+}

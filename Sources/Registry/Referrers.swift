@@ -1,0 +1,86 @@
+package import OCI
+import ObjectStorage
+
+/// The manifests of a repository that refer to another one by `subject`.
+package struct Referrers: Sendable {
+    /// A page of descriptors; `hasMore` says that others follow the last one.
+    package struct Page: Sendable {
+        package let descriptors: [Descriptor]
+        /// The digest to go on after; nil at the end.
+        package let next: Digest?
+    }
+
+    /// The size a page's descriptors may have together, as far as it can be told before encoding: annotations count.
+    private static let pageBytes = 2 << 20
+    private static let pageCount = 1000
+
+    let repository: Repository
+
+    init(repository: Repository) {
+        self.repository = repository
+    }
+
+    /// Descriptors of the referrers of `subject` after `last` in order of their digests, only those of `artifactType`
+    /// when it is given. The subject need not exist.
+    package func list(
+        of subject: Digest, artifactType: String?, after last: Digest?, limit: Int?
+    ) async throws -> Page {
+        let tagged = try await fallback(subject)
+        var digests = Set(try await recorded(subject))
+        digests.formUnion(tagged.keys)
+        var page: [Descriptor] = []
+        var size = 0
+        for digest in digests.sorted() {
+            if let last, digest <= last { continue }
+            guard let descriptor = try await descriptor(digest, subject: subject) ?? tagged[digest] else { continue }
+            if let artifactType, descriptor.artifactType != artifactType { continue }
+            let isFull = page.count >= min(limit ?? Self.pageCount, Self.pageCount) || size > Self.pageBytes
+            if isFull { return Page(descriptors: page, next: page.last?.digest) }
+            page.append(descriptor)
+            size += Self.weight(descriptor)
+        }
+        return Page(descriptors: page, next: nil)
+    }
+
+    /// The digests listed under the subject, some of which may be gone.
+    private func recorded(_ subject: Digest) async throws -> [Digest] {
+        let prefix = StorageLayout.referrers(of: subject, in: repository.name)
+        var digests: [Digest] = []
+        var position: String?
+        while true {
+            let page = try await repository.store.list(prefix: prefix, after: position, limit: 1000)
+            digests += page.objects.compactMap { StorageLayout.referrer(ofKey: $0.key, below: prefix) }
+            guard page.isTruncated, let last = page.objects.last else { return digests }
+            position = last.key.string
+        }
+    }
+
+    /// What the repository's own manifest of that digest says of itself; nil when there is none with that subject.
+    private func descriptor(_ digest: Digest, subject: Digest) async throws -> Descriptor? {
+        guard let stored = try await repository.manifests.record(digest),
+            // What was accepted once may not parse under today's rules; it then refers to nothing.
+            let manifest = try? Manifest(bytes: stored.bytes, contentType: stored.mediaType, digest: digest),
+            manifest.subject?.digest == subject
+        else { return nil }
+        return manifest.referrerDescriptor()
+    }
+
+    /// Entries of the index that clients without the referrers API keep under the tag `<alg>-<hex>`
+    /// (distribution-spec, "Referrers Tag Schema").
+    private func fallback(_ subject: Digest) async throws -> [Digest: Descriptor] {
+        // The tag of a sha512 digest is cut to the length a tag may have.
+        let name = "\(subject.algorithm.rawValue)-\(subject.hex)".prefix(Tag.maximumLength)
+        guard let tag = try? Tag(String(name)) else { return [:] }
+        let key = StorageLayout.tag(tag, in: repository.name)
+        guard let object = try await repository.store.bytes(of: key, limit: Manifest.maximumSize),
+            // Any other manifest may have such a tag: it lists no referrers.
+            let index = try? Manifest(bytes: object.bytes, contentType: nil, digest: Digest(of: object.bytes)),
+            index.kind == .index
+        else { return [:] }
+        return Dictionary(index.manifests.map { ($0.digest, $0) }) { first, _ in first }
+    }
+
+    private static func weight(_ descriptor: Descriptor) -> Int {
+        (descriptor.annotations ?? [:]).reduce(256) { $0 + $1.key.utf8.count + $1.value.utf8.count + 8 }
+    }
+}

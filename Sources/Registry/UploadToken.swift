@@ -1,0 +1,74 @@
+import OCI
+import OpenSSL
+
+/// The state of an upload session between two requests, carried by the client in the `Location`.
+struct UploadToken: Sendable {
+    let id: UploadID
+    /// Seconds since 1970 after which the session is gone.
+    let expiry: Int
+    /// Bytes the session had when the token was made.
+    let offset: Int
+    /// The hash of those bytes.
+    let hasher: ContentHasher
+}
+
+/// Signs upload tokens and checks those that come back.
+///
+/// A token is base64url of: version, algorithm, id, expiry, offset, hash state, and the first 16 bytes of an
+/// HMAC-SHA256 that also covers the repository and the subject, which therefore cannot be exchanged.
+struct UploadTokenSigner: Sendable {
+    static let secretLength = 32
+    private static let version: UInt8 = 1
+    private static let codeLength = 16
+    private static let fixedLength = 2 + UploadID.length + 8 + 8
+
+    private let secret: [UInt8]
+
+    init(secret: [UInt8]) {
+        self.secret = secret
+    }
+
+    func text(of token: UploadToken, repository: RepositoryName, subject: String) -> String {
+        var payload = [Self.version, token.hasher.algorithm == .sha256 ? 0 : 1]
+        payload += token.id.bytes
+        payload.append(bigEndian: token.expiry)
+        payload.append(bigEndian: token.offset)
+        payload += token.hasher.savedState
+        return Base64URL.encode(payload + code(for: payload, repository, subject))
+    }
+
+    /// The token in `text`; nil when it is forged, expired, for another repository or subject, or no token at all.
+    func token(_ text: String, repository: RepositoryName, subject: String, now: Int) -> UploadToken? {
+        guard text.utf8.count <= 1024, let bytes = Base64URL.decode(text),
+            bytes.count >= Self.fixedLength + Self.codeLength
+        else { return nil }
+        let payload = Array(bytes.dropLast(Self.codeLength))
+        guard constantTimeEqual(code(for: payload, repository, subject), Array(bytes.suffix(Self.codeLength))) else {
+            return nil
+        }
+        guard payload[0] == Self.version, payload[1] <= 1 else { return nil }
+        let algorithm: Digest.Algorithm = payload[1] == 0 ? .sha256 : .sha512
+        let expiry = payload.integer(at: 2 + UploadID.length)
+        let offset = payload.integer(at: 2 + UploadID.length + 8)
+        let state = Array(payload[Self.fixedLength...])
+        guard expiry > now, let hasher = ContentHasher(algorithm, savedState: state, length: offset) else { return nil }
+        let id = UploadID(bytes: Array(payload[2..<2 + UploadID.length]))
+        return UploadToken(id: id, expiry: expiry, offset: offset, hasher: hasher)
+    }
+
+    private func code(for payload: [UInt8], _ repository: RepositoryName, _ subject: String) -> [UInt8] {
+        var message = Array("stowage upload\u{0}\(repository.string)\u{0}\(subject)\u{0}".utf8)
+        message += payload
+        return Array(HMAC.sha256(key: secret, message).prefix(Self.codeLength))
+    }
+}
+
+extension [UInt8] {
+    fileprivate mutating func append(bigEndian number: Int) {
+        Swift.withUnsafeBytes(of: UInt64(number).bigEndian) { append(contentsOf: $0) }
+    }
+
+    fileprivate func integer(at offset: Int) -> Int {
+        Int(truncatingIfNeeded: self[offset..<offset + 8].reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
+    }
+}
