@@ -49,6 +49,11 @@ let package = Package(
             dependencies: ["Registry", "HTTPServer", "OCI", "ObjectStorage", "OpenSSL", "EventLoop"],
             swiftSettings: settings),
 
+        // Beside the house: the engine with an empty handler, for Benchmarks.
+        .executableTarget(
+            name: "BareHello", dependencies: ["HTTPServer", "EventLoop"], path: "Benchmarks/BareHello",
+            swiftSettings: settings),
+
         // Floor 5. The program: commands, configuration, wiring, signals, logs and metrics.
         .executableTarget(
             name: "stowage",
@@ -59,5 +64,15 @@ let package = Package(
                 .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: settings),
+        // The contract suites of the protocols, and what the tests of several targets share.
+        .target(
+            name: "TestSupport", dependencies: ["ObjectStorage", "EventLoop"], path: "Tests/TestSupport",
+            swiftSettings: settings),
+        .testTarget(
+            name: "ObjectStorageTests", dependencies: ["ObjectStorage", "TestSupport", "EventLoop", "CPosix"],
+            swiftSettings: settings),
+        .testTarget(name: "OCITests", dependencies: ["OCI"], swiftSettings: settings),
+        // The built program with real clients; runs only with STOWAGE_E2E=1 after Tests/Tools/install-clients.sh.
+        .testTarget(name: "EndToEndTests", swiftSettings: settings),
     ]
 )

@@ -50,7 +50,8 @@ package final class HTTPServer: Sendable {
 
     /// Connections open now.
     package var openConnections: Int { connections.load(ordering: .relaxed) }
-    var isDraining: Bool { draining.load(ordering: .relaxed) }
+    /// Whether `shutDown` was called.
+    package var isDraining: Bool { draining.load(ordering: .relaxed) }
 
     /// Starts accepting on a bound socket; returns once it does.
     package func listen(on socket: consuming ListeningSocket) async throws {

@@ -6,7 +6,8 @@
 /// - reads, heads and lists see every write that returned before they began;
 /// - several processes may use one store at the same time.
 ///
-/// An absent object is `nil`, never an error. Everything else that goes wrong is an `ObjectStoreError`.
+/// An absent object is `nil`, never an error. Everything else that goes wrong is an `ObjectStoreError`; a key that breaks
+/// the rules of `ObjectKey` is refused by every verb with `unsupportedKey`.
 package protocol ObjectStore: Sendable {
     /// Where the bytes are, for a person to read.
     var location: String { get }
@@ -17,7 +18,9 @@ package protocol ObjectStore: Sendable {
     /// What is known of an object without its bytes; nil when there is none.
     func head(_ key: ObjectKey) async throws -> ObjectInfo?
 
-    /// An object to be read piece by piece; `range` limits the body and must lie within the object's size.
+    /// An object to be read piece by piece; `range` limits the body.
+    ///
+    /// Throws `ObjectStoreError.unavailable` when the object, perhaps replaced by now, is shorter than `range` says.
     func get(_ key: ObjectKey, range: Range<Int>?) async throws -> StoredObject?
 
     /// The whole of a small object in memory; `ObjectStoreError.tooLarge` when it is longer than `limit` bytes.
@@ -63,23 +66,9 @@ package protocol ObjectWriter: AnyObject {
     func abort() async
 }
 
-/// The name of an object: components separated by `/`, none of them empty, `.` or `..`. `StorageLayout` spells them.
-package struct ObjectKey: Hashable, Comparable, Sendable, CustomStringConvertible {
-    package let string: String
-
-    package init(_ string: String) {
-        self.string = string
-    }
-
-    package var description: String { string }
-
-    /// Byte order, the order of listings.
-    package static func < (one: ObjectKey, other: ObjectKey) -> Bool {
-        one.string.utf8.lexicographicallyPrecedes(other.string.utf8)
-    }
-}
-
 /// What is stored beside the bytes. It may get lost when a bucket is copied by other tools: reading must do without.
+///
+/// A write refuses what some store could not keep (see `flaw`) with `ObjectStoreError.unsupportedKey`.
 package struct ObjectMetadata: Equatable, Sendable {
     /// The media type, as in the `Content-Type` header.
     package var contentType: String?
@@ -136,7 +125,8 @@ package struct SmallObject: Sendable {
 package enum PutCondition: Sendable {
     /// Whatever is there: replaced atomically.
     case always
-    /// Only when the key has no object yet (`If-None-Match: *`); otherwise `ObjectStoreError.preconditionFailed`.
+    /// Only when the key has no object yet (`If-None-Match: *`); otherwise `ObjectStoreError.preconditionFailed`, and
+    /// the object that is there is as durable then as if the refused write had made it.
     case absent
 }
 
@@ -173,7 +163,7 @@ package enum ObjectStoreError: Error, Equatable, CustomStringConvertible {
     case noSuchKey(ObjectKey)
     /// The object is longer than the caller's limit.
     case tooLarge(ObjectKey, size: Int)
-    /// This backend cannot hold the key, for example because a component is too long for a file name.
+    /// This backend cannot hold the key or its metadata, for example because a component is too long for a file name.
     case unsupportedKey(ObjectKey, reason: String)
     /// The store has no room left.
     case full(String)

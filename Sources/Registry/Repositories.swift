@@ -29,7 +29,7 @@ package struct Repositories: Sendable {
 
     let store: any ObjectStore
     let blockingWork: BlockingWork
-    let options: Options
+    package let options: Options
     let signer: UploadTokenSigner
     /// Seconds since 1970.
     let now: @Sendable () -> Int

@@ -1,0 +1,98 @@
+import EventLoop
+import Glibc
+
+extension DirectoryObjectStore {
+    /// Writes on `BlockingWork`: temporary file, fsync, rename or link, fsync of the directory.
+    @discardableResult
+    package func put(
+        _ bytes: [UInt8], at key: ObjectKey, metadata: ObjectMetadata, condition: PutCondition
+    ) async throws -> ObjectInfo {
+        try check(key, metadata)
+        let tree = tree
+        return try await onPool(key) {
+            if bytes.isEmpty && metadata.isEmpty, let info = try tree.publishEmpty(key, condition) { return info }
+            if condition == .absent { try tree.refuseIfPresent(key) }
+            let file = try TemporaryFile(in: tree)
+            try file.append(bytes.span.bytes)
+            return try file.publish(at: key, metadata, condition)
+        }
+    }
+
+    /// Starts a temporary file; bytes go to the page cache on the caller's thread.
+    package func writer(expecting key: ObjectKey?) async throws -> any ObjectWriter {
+        do throws(SystemCallError) {
+            return DirectoryObjectWriter(store: self, file: try TemporaryFile(in: tree))
+        } catch {
+            throw ObjectStoreError(error, key)
+        }
+    }
+
+    /// Renames a single source; copies several inside the file system, where it can do that.
+    @discardableResult
+    package func compose(
+        _ sources: [ObjectKey], at key: ObjectKey, metadata: ObjectMetadata, condition: PutCondition
+    ) async throws -> ObjectInfo {
+        precondition(!sources.isEmpty, "an object is composed of at least one source")
+        try check(key, metadata)
+        for source in sources { try check(source) }
+        let tree = tree
+        return try await onPool(key) {
+            if sources.count == 1 { return try tree.move(sources[0], to: key, metadata, condition) }
+            let file = try TemporaryFile(in: tree)
+            for source in sources {
+                guard let opened = try tree.openFile(source.string) else { throw ObjectStoreError.noSuchKey(source) }
+                try file.append(contentsOf: opened.file)
+            }
+            let info = try file.publish(at: key, metadata, condition)
+            try tree.remove(sources.filter { $0 != key })
+            return info
+        }
+    }
+
+    /// Removes files, and the directories they leave empty.
+    package func delete(_ keys: [ObjectKey]) async throws {
+        for key in keys { try check(key) }
+        let tree = tree
+        try await onPool(nil) { try tree.remove(keys) }
+        for key in keys { cache.remove(key) }
+    }
+}
+
+/// An object that is being written to a `DirectoryObjectStore`.
+private final class DirectoryObjectWriter: ObjectWriter {
+    private let store: DirectoryObjectStore
+    /// nil after `commit` and `abort`; when the last holder lets go of it unpublished, it is removed.
+    private var file: TemporaryFile?
+    private(set) var size = 0
+
+    init(store: DirectoryObjectStore, file: TemporaryFile) {
+        self.store = store
+        self.file = file
+    }
+
+    func append(_ bytes: RawSpan) async throws {
+        guard let file else { throw Self.over }
+        do throws(SystemCallError) {
+            try file.append(bytes)
+        } catch {
+            throw ObjectStoreError(error, nil)
+        }
+        size += bytes.byteCount
+    }
+
+    func commit(to key: ObjectKey, metadata: ObjectMetadata, condition: PutCondition) async throws -> ObjectInfo {
+        guard let file else { throw Self.over }
+        self.file = nil
+        try store.check(key, metadata)
+        return try await store.onPool(key) { try file.publish(at: key, metadata, condition) }
+    }
+
+    func abort() async {
+        guard let file else { return }
+        self.file = nil
+        // Cannot fail: removing a large file takes its time, so it is not left to the caller's thread.
+        try? await store.onPool(nil) { file.discard() }
+    }
+
+    private static var over: ObjectStoreError { .unavailable("the object was committed or aborted before") }
+}

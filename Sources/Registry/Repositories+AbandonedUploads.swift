@@ -1,0 +1,36 @@
+import ObjectStorage
+
+extension Repositories {
+    /// Removes the bytes of uploads nobody has continued for `age` seconds, and returns how many uploads that were.
+    ///
+    /// Safe while others upload, and for several processes at once: a session that old has expired.
+    @discardableResult
+    package func removeAbandonedUploads(olderThan age: Int) async throws -> Int {
+        let limit = now() - age
+        var removed = 0
+        var current: (id: UploadID, keys: [ObjectKey], modified: Int)?
+        var position: String?
+        while true {
+            let page = try await store.list(prefix: StorageLayout.uploadsPrefix, after: position, limit: 1000)
+            for object in page.objects {
+                guard let id = StorageLayout.uploadID(of: object.key) else { continue }
+                if let last = current, last.id != id {
+                    removed += try await remove(last.keys, modified: last.modified, before: limit)
+                    current = nil
+                }
+                let known = current ?? (id, [], object.modified)
+                current = (id, known.keys + [object.key], max(known.modified, object.modified))
+            }
+            guard page.isTruncated, let last = page.objects.last else { break }
+            position = last.key.string
+        }
+        if let last = current { removed += try await remove(last.keys, modified: last.modified, before: limit) }
+        return removed
+    }
+
+    private func remove(_ keys: [ObjectKey], modified: Int, before limit: Int) async throws -> Int {
+        guard modified < limit else { return 0 }
+        try await store.delete(keys)
+        return 1
+    }
+}

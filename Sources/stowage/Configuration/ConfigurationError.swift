@@ -1,0 +1,9 @@
+/// Everything that is wrong with a configuration, one line for each thing.
+struct ConfigurationError: Error, Equatable, CustomStringConvertible {
+    let problems: [String]
+
+    init(_ problems: [String]) { self.problems = problems }
+    init(_ problem: String) { problems = [problem] }
+
+    var description: String { problems.joined(separator: "\n") }
+}

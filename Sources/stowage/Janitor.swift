@@ -1,0 +1,50 @@
+import Logging
+import ObjectStorage
+import Registry
+import RegistryAPI
+import Synchronization
+
+/// Removes in the background what interrupted clients and processes left behind.
+final class Janitor: Sendable {
+    private static let interval = Duration.seconds(900)
+
+    private let directory: DirectoryObjectStore
+    private let registry: RegistryHandler
+    private let log: Logger
+    private let task = Mutex<Task<Void, Never>?>(nil)
+
+    init(directory: DirectoryObjectStore, registry: RegistryHandler, log: Logger) {
+        self.directory = directory
+        self.registry = registry
+        self.log = log
+    }
+
+    func start() {
+        task.withLock { task in
+            task = Task {
+                while !Task.isCancelled {
+                    await clean()
+                    // Cancelled: the loop ends.
+                    try? await Task.sleep(for: Self.interval)
+                }
+            }
+        }
+    }
+
+    func stop() {
+        task.withLock { $0 }?.cancel()
+    }
+
+    private func clean() async {
+        let settings = registry.settings
+        guard !settings.readOnly else { return }
+        let age = settings.repositories.options.uploadAge
+        do {
+            let removed = try await settings.repositories.removeAbandonedUploads(olderThan: age)
+            if removed > 0 { log.info("removed \(removed) abandoned uploads") }
+            try await directory.removeStaleTemporaryFiles(olderThan: age)
+        } catch {
+            log.warning("cleaning up abandoned uploads failed: \(error)")
+        }
+    }
+}

@@ -1,0 +1,114 @@
+import ArgumentParser
+import EventLoop
+import Foundation
+import Logging
+
+/// `stowage serve`
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve", abstract: "Serve the registry.",
+        discussion: """
+            Settings come from options, then STOWAGE_… environment variables, then the file, then defaults. SIGTERM and \
+            SIGINT let running requests finish, a second one ends at once; SIGHUP reads the configuration again.
+            """)
+
+    @Option(help: "A YAML file with settings; config/stowage.yaml shows them all. [STOWAGE_CONFIG]")
+    var config: String?
+    @Option(help: "Where the bytes are: a directory. Default ./stowage-data. [STOWAGE_STORAGE]")
+    var storage: String?
+    @Option(help: "ADDRESS:PORT to listen on; port 0 takes a free one. Default 127.0.0.1:5000. [STOWAGE_LISTEN]")
+    var listen: String?
+    @Option(help: "trace, debug, info, notice, warning, error or critical. Default info. [STOWAGE_LOG_LEVEL]")
+    var logLevel: String?
+    @Option(help: "text or json. Default text. [STOWAGE_LOG_FORMAT]")
+    var logFormat: String?
+    @Flag(help: "Let everybody who reaches a non-loopback address push and pull. [STOWAGE_ALLOW_ANONYMOUS]")
+    var allowAnonymous = false
+
+    func run() async throws {
+        let application: Application
+        let configuration: Configuration
+        do {
+            let load = loader
+            let (loaded, unknownVariables) = try load()
+            configuration = loaded
+            OpenFileLimit.raise()
+            application = try await Application(configuration) { try load().configuration }
+            for name in unknownVariables {
+                application.logger.notice("environment variable \(name) is no setting and is ignored")
+            }
+        } catch {
+            try StandardError.fail(Self.sentence(error))
+        }
+        announce(application.address, configuration)
+        await untilStopped(application)
+    }
+
+    /// Reads the configuration as this command line wants it, now or on SIGHUP.
+    private var loader: @Sendable () throws -> (configuration: Configuration, unknownVariables: [String]) {
+        let file = config
+        let overrides = overrides
+        return {
+            let environment = ProcessInfo.processInfo.environment
+            return try ConfigurationLoader.load(
+                file: file ?? environment["STOWAGE_CONFIG"], environment: environment, overrides: overrides)
+        }
+    }
+
+    private var overrides: [ConfigurationLoader.Override] {
+        let options: [(path: [String], value: String?, option: String)] = [
+            (["storage", "location"], storage, "--storage"),
+            (["listen"], listen, "--listen"),
+            (["log", "level"], logLevel, "--log-level"),
+            (["log", "format"], logFormat, "--log-format"),
+            (["allowAnonymous"], allowAnonymous ? "true" : nil, "--allow-anonymous"),
+        ]
+        return options.compactMap { path, value, option in
+            value.map { ConfigurationLoader.Override(path: path, value: $0, option: option) }
+        }
+    }
+
+    /// Three lines for the person who started it.
+    private func announce(_ address: SocketAddress, _ configuration: Configuration) {
+        let isEverywhere = address.host == "0.0.0.0" || address.host == "::"
+        let host = isEverywhere ? "localhost:\(address.port)" : "\(address)"
+        let directory = URL(fileURLWithPath: configuration.storage.location).standardizedFileURL.path
+        print("stowage \(Version.current) listens on http://\(address)")
+        print("storage: directory \(directory)\(configuration.readOnly ? " (read-only)" : "")")
+        print("try: docker tag IMAGE \(host)/myapp:latest && docker push \(host)/myapp:latest")
+        // Standard output may be a pipe that somebody waits on.
+        fflush(nil)
+    }
+
+    private func untilStopped(_ application: Application) async {
+        let (stops, continuation) = AsyncStream.makeStream(of: Void.self)
+        let signals = Signals(
+            onStop: { continuation.finish() }, onReload: { application.reloadConfiguration() })
+        for await _ in stops {}
+        await application.stop()
+        withExtendedLifetime(signals) {}
+    }
+
+    /// One line that says what went wrong, for errors of every floor.
+    private static func sentence(_ error: any Error) -> String {
+        switch error {
+        case let error as SystemCallError where error.code == EADDRINUSE:
+            "\(error.subject ?? "the address") is in use: stop what listens there, or choose another with --listen"
+        default: "\(error)"
+        }
+    }
+}
+
+/// The limit on open files, which every connection and every layer on its way counts against.
+enum OpenFileLimit {
+    /// Takes what the system allows this process at most.
+    static func raise() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0, limit.rlim_cur < limit.rlim_max else {
+            return
+        }
+        limit.rlim_cur = limit.rlim_max
+        // Best effort: the server works with fewer, and answers 503 above its own limit of connections.
+        _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+}
