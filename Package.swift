@@ -1,13 +1,16 @@
 // swift-tools-version:6.2
 import PackageDescription
 
-// Warnings are errors in CI (`-Xswiftc -warnings-as-errors` in .ci/run), not here, so that dependencies still build.
-let settings: [SwiftSetting] = [
-    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
-    .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("InternalImportsByDefault"),
-    .enableUpcomingFeature("MemberImportVisibility"),
-]
+// CI sets STOWAGE_STRICT: warnings are errors there, and not for whoever builds with a newer compiler.
+let isStrict = Context.environment["STOWAGE_STRICT"] != nil
+
+let settings: [SwiftSetting] =
+    [
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+    ] + (isStrict ? [.treatAllWarnings(as: .error)] : [])
 
 let package = Package(
     name: "stowage",
@@ -66,8 +69,9 @@ let package = Package(
             swiftSettings: settings),
         // The contract suites of the protocols, and what the tests of several targets share.
         .target(
-            name: "TestSupport", dependencies: ["ObjectStorage", "EventLoop"], path: "Tests/TestSupport",
-            swiftSettings: settings),
+            name: "TestSupport",
+            dependencies: ["ObjectStorage", "EventLoop", "HTTPServer", "Registry", "RegistryAPI", "OCI", "OpenSSL"],
+            path: "Tests/TestSupport", swiftSettings: settings),
         .testTarget(
             name: "ObjectStorageTests", dependencies: ["ObjectStorage", "TestSupport", "EventLoop", "CPosix"],
             swiftSettings: settings),

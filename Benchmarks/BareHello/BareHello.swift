@@ -1,4 +1,5 @@
 import EventLoop
+import Glibc
 import HTTPServer
 
 /// The engine with nothing on it: what `/v2/` costs is measured against this.
@@ -11,6 +12,7 @@ struct BareHello: HTTPHandler {
         guard let wanted = SocketAddress("127.0.0.1:0") else { return }
         let socket = try ListeningSocket(wanted)
         print("http://\(socket.address)")
+        fflush(nil)  // The reader is a pipe, and this process never exits by itself.
         let server = HTTPServer(loops: loops, handler: BareHello())
         try await server.listen(on: socket)
         await withUnsafeContinuation { (_: UnsafeContinuation<Void, Never>) in }

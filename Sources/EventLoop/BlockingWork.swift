@@ -6,18 +6,22 @@ import Synchronization
 /// A bounded number of Dispatch threads; work beyond that waits in order.
 package final class BlockingWork: Sendable {
     private struct State {
-        var running = 0
-        var waiting: [@Sendable () -> Void] = []
+        /// Indices of the queues that have nothing to do.
+        var idle: [Int]
+        /// Work from `head` on waits; what was taken leaves nil, so that nothing it holds is kept.
+        var waiting: [(@Sendable () -> Void)?] = []
         var head = 0
     }
 
-    private let queue = DispatchQueue(label: "stowage.blocking", attributes: .concurrent)
-    private let width: Int
-    private let state = Mutex(State())
+    /// One serial queue for each call that may run at once: Dispatch runs no more of a concurrent queue's blocks than
+    /// there are cores, until it has found out, one a second, that their threads are blocked.
+    private let queues: [DispatchQueue]
+    private let state: Mutex<State>
 
     /// `width`: how many blocking calls may run at once.
     package init(width: Int = 16) {
-        self.width = max(1, width)
+        queues = (0..<max(1, width)).map { DispatchQueue(label: "stowage.blocking.\($0)") }
+        state = Mutex(State(idle: Array(queues.indices)))
     }
 
     /// Runs `body` on the pool and returns what it returns.
@@ -28,27 +32,26 @@ package final class BlockingWork: Sendable {
     }
 
     private func submit(_ work: @escaping @Sendable () -> Void) {
-        let startsWorker = state.withLock { state in
+        let woken = state.withLock { state in
             state.waiting.append(work)
-            guard state.running < width else { return false }
-            state.running += 1
-            return true
+            return state.idle.popLast()
         }
-        if startsWorker { queue.async { self.drain() } }
+        guard let woken else { return }
+        queues[woken].async { self.drain(woken) }
     }
 
-    /// Runs waiting work until there is none; each pass of `submit` below the width adds one such worker.
-    private func drain() {
-        while let work = next() { work() }
+    /// Runs waiting work on a queue until there is none.
+    private func drain(_ queue: Int) {
+        while let work = next(queue) { work() }
     }
 
-    private func next() -> (@Sendable () -> Void)? {
+    private func next(_ queue: Int) -> (@Sendable () -> Void)? {
         state.withLock { state in
             guard state.head < state.waiting.count else {
-                state.running -= 1
+                state.idle.append(queue)
                 return nil
             }
-            let work = state.waiting[state.head]
+            let work = state.waiting[state.head].take()
             state.head += 1
             if state.head == state.waiting.count || state.head > 1024 {
                 state.waiting.removeFirst(state.head)

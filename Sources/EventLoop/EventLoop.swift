@@ -83,6 +83,8 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
         try watch(wakeUp.number, EPOLLIN.rawValue | EPOLLET.rawValue, data: Self.wakeUpData)
         try watch(timer.number, EPOLLIN.rawValue | EPOLLET.rawValue, data: Self.timerData)
         source.setEventHandler { [self] in turn() }
+        // Keeps the set open until Dispatch has let go of its descriptor.
+        source.setCancelHandler { [self] in withExtendedLifetime(self) {} }
         source.activate()
     }
 
@@ -93,7 +95,6 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     /// Stops the loop for good; tasks that still wait on it never go on. For tests and the end of the program.
     package func shutDown() {
         source.cancel()
-        source.setEventHandler {}
     }
 
     /// Seconds of the monotonic clock, for deadlines.

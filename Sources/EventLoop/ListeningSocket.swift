@@ -43,8 +43,10 @@ package struct ListeningSocket: ~Copyable, Sendable {
             } catch {
                 switch error.code {
                 case EAGAIN: return nil
-                case EMFILE, ENFILE, ENOBUFS, ENOMEM: throw error
-                default: continue  // The connection failed before it was accepted: take the next one.
+                // The connection failed before it was accepted: take the next one.
+                case ECONNABORTED, EPROTO, EPERM, ENOPROTOOPT, EOPNOTSUPP: continue
+                case ENETDOWN, ENETUNREACH, EHOSTDOWN, EHOSTUNREACH, ENONET: continue
+                default: throw error
                 }
             }
         }

@@ -10,23 +10,30 @@ package struct SocketAddress: Sendable {
         self.length = length
     }
 
-    /// Reads `HOST:PORT`; HOST is a numeric address, `localhost`, or empty for every IPv4 address. Nil when it is not.
+    /// Reads `HOST:PORT`; HOST is a numeric address (IPv6 in brackets), `localhost`, or empty for every IPv4 address.
+    /// Nil when it is not.
     package init?(_ text: String) {
-        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
+        guard let colon = text.lastIndex(of: ":"), let port = Self.port(text[text.index(after: colon)...]) else {
             return nil
         }
-        var host = String(text[..<colon])
-        if host.hasPrefix("["), host.hasSuffix("]") {
-            host = String(host.dropFirst().dropLast())
+        let host = text[..<colon]
+        if host.hasPrefix("["), host.hasSuffix("]"), host.contains(":") {
+            self.init(host: host.dropFirst().dropLast(), port: port)
         } else if host.contains(":") {
             return nil
+        } else {
+            self.init(host: host.isEmpty ? "0.0.0.0" : host == "localhost" ? "127.0.0.1" : host, port: port)
         }
-        if host == "localhost" { host = "127.0.0.1" }
-        if host.isEmpty { host = "0.0.0.0" }
-        self.init(host: host, port: port)
     }
 
-    private init?(host: String, port: UInt16) {
+    private static func port(_ text: Substring) -> UInt16? {
+        text.utf8.count <= 5 && text.utf8.allSatisfy { $0 >= 0x30 && $0 <= 0x39 } ? UInt16(text) : nil
+    }
+
+    private init?(host: Substring, port: UInt16) {
+        let host = String(host)
+        // C would take what stands before a zero for the whole.
+        guard !host.utf8.contains(0) else { return nil }
         var storage = sockaddr_storage()
         let length = withUnsafeMutableBytes(of: &storage) { raw -> socklen_t? in
             var version4 = sockaddr_in()
@@ -49,15 +56,19 @@ package struct SocketAddress: Sendable {
         self.init(storage: storage, length: length)
     }
 
-    /// The numeric address without the port.
+    /// The numeric address without the port; an IPv4 address also where IPv6 carries it.
     package var host: String {
+        let host = numericHost
+        let mapped = "::ffff:"
+        return host.hasPrefix(mapped) && host.contains(".") ? String(host.dropFirst(mapped.count)) : host
+    }
+
+    private var numericHost: String {
         var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
         let status = withPointer { getnameinfo($0, length, &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST) }
         guard status == 0 else { return "" }
         let end = text.firstIndex(of: 0) ?? text.count
-        let host = String(decoding: text[..<end].lazy.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        let mapped = "::ffff:"
-        return host.hasPrefix(mapped) ? String(host.dropFirst(mapped.count)) : host
+        return String(decoding: text[..<end].lazy.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     package var port: UInt16 {
@@ -87,6 +98,6 @@ package struct SocketAddress: Sendable {
 
 extension SocketAddress: CustomStringConvertible {
     package var description: String {
-        family == AF_INET6 ? "[\(host)]:\(port)" : "\(host):\(port)"
+        family == AF_INET6 ? "[\(numericHost)]:\(port)" : "\(host):\(port)"
     }
 }

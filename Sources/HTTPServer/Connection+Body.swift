@@ -21,8 +21,7 @@ extension Connection {
         }
         let buffer = makeRoom()
         let count = try await receive(
-            into: buffer, at: inputRange.upperBound, limit: buffer.capacity - inputRange.upperBound,
-            extending: false)
+            into: buffer, at: inputRange.upperBound, limit: buffer.capacity - inputRange.upperBound)
         inputRange = inputRange.lowerBound..<inputRange.upperBound + count
         return count > 0
     }
@@ -85,59 +84,76 @@ extension Connection {
     func takeBodyBuffer() -> Buffer { loop.buffers.takeLarge() }
     func giveBack(_ buffer: Buffer) { loop.buffers.giveBack(buffer) }
 
-    /// Fills `buffer` from its start with body bytes; 0 when the body is complete.
-    func fillBody(_ buffer: Buffer) async throws -> Int {
-        if isBodyComplete { return 0 }
+    /// Waits, holding no buffer, until there are bytes of the body to be taken; false when it is complete.
+    func waitForBody() async throws -> Bool {
+        if isBodyComplete { return false }
         if owesContinue {
             owesContinue = false
             // A client that did not wait has no use for the interim response.
             if inputRange.isEmpty { try await write(Self.continueLine) }
         }
-        let count = framing == .chunked ? try await fillChunked(buffer) : try await fillCounted(buffer)
-        bytesIn += count
-        guard bytesIn <= limits.body else {
-            throw BodyError(
-                status: .contentTooLarge, reason: "a request body may have at most \(limits.body) bytes")
+        if inputRange.isEmpty {
+            releaseInput()
+            try await waitForInput()
         }
-        return count
+        return true
     }
 
-    /// Body bytes by Content-Length: as many as are there now, at least one.
+    /// Fills `buffer` from its start with the body bytes that are there now; 0 when there are none after all.
+    func fillBody(_ buffer: Buffer) async throws -> Int {
+        do {
+            let count = framing == .chunked ? try await fillChunked(buffer) : try await fillCounted(buffer)
+            bytesIn += count
+            guard bytesIn <= limits.body else {
+                throw BodyError(
+                    status: .contentTooLarge, reason: "a request body may have at most \(limits.body) bytes")
+            }
+            return count
+        } catch let error as BodyError {
+            breakBody()
+            throw error
+        }
+    }
+
+    /// Unread, or its framing is in doubt: nothing on this connection can be a request any more.
+    private func breakBody() {
+        framing = .none
+        remaining = -1
+    }
+
+    /// Body bytes by Content-Length.
     private func fillCounted(_ buffer: Buffer) async throws -> Int {
         let wanted = min(remaining, buffer.capacity)
         var filled = takeInput(into: buffer, limit: wanted)
-        if filled == 0 {
-            filled = try await receiveSome(into: buffer, limit: wanted)
-        }
-        while filled < wanted, let count = try receiveNow(into: buffer, at: filled, limit: wanted - filled) {
-            if count == 0 { throw ConnectionClosed() }
+        while filled < wanted, let count = try await receiveBody(into: buffer, at: filled, limit: wanted - filled) {
             filled += count
-            await spend(count)
         }
         remaining -= filled
         return filled
     }
 
-    /// Chunk data, moved together at the start of `buffer`: as much as is there now, at least one byte or the end.
+    /// Chunk data, moved together at the start of `buffer`.
     private func fillChunked(_ buffer: Buffer) async throws -> Int {
         var filled = 0
-        while true {
+        while framing == .chunked, filled < buffer.capacity {
             var raw = takeInput(into: buffer, at: filled, limit: buffer.capacity - filled)
             if raw == 0 {
-                if filled == 0 {
-                    raw = try await receiveSome(into: buffer, limit: buffer.capacity)
-                } else {
-                    guard let count = try receiveNow(into: buffer, at: filled, limit: buffer.capacity - filled) else {
-                        return filled
-                    }
-                    if count == 0 { throw ConnectionClosed() }
-                    await spend(count)
-                    raw = count
-                }
+                let room = buffer.capacity - filled
+                guard let count = try await receiveBody(into: buffer, at: filled, limit: room) else { break }
+                raw = count
             }
             filled = try decode(buffer, raw: filled..<filled + raw, filled: filled)
-            if framing == .none || filled == buffer.capacity { return filled }
         }
+        return filled
+    }
+
+    /// Reads what is there of a body; nil when nothing is.
+    private func receiveBody(into buffer: Buffer, at offset: Int, limit: Int) async throws -> Int? {
+        guard let count = try receiveNow(into: buffer, at: offset, limit: limit) else { return nil }
+        // The stream ended inside a body.
+        if count == 0 { throw ConnectionClosed() }
+        await spend(count)
+        return count
     }
 
     /// Moves the data among the `raw` bytes to `filled`; at the end of the body, keeps what follows as input.
@@ -186,18 +202,29 @@ extension Connection {
         return count
     }
 
-    private func receiveSome(into buffer: Buffer, limit: Int) async throws -> Int {
-        let count = try await receive(into: buffer, at: 0, limit: limit)
-        // The stream ended inside a body.
-        if count == 0 { throw ConnectionClosed() }
-        return count
+    // MARK: Memory
+
+    /// Takes `count` bytes of the server's memory for bodies until the exchange ends, or throws 503.
+    func reserveMemory(_ count: Int) throws {
+        guard server.memory.reserve(count, limit: limits.bufferedBytes) else {
+            breakBody()
+            throw BodyError(status: .serviceUnavailable, reason: "too many large requests at once; try again")
+        }
+        reservedMemory += count
+    }
+
+    func releaseMemory() {
+        server.memory.release(reservedMemory)
+        reservedMemory = 0
     }
 
     /// Reads the small rest of a body nobody wanted.
     func discardBody() async throws {
         guard !isBodyComplete else { return }
-        let buffer = takeBodyBuffer()
-        defer { giveBack(buffer) }
-        while try await fillBody(buffer) > 0 {}
+        while try await waitForBody() {
+            let buffer = takeBodyBuffer()
+            defer { giveBack(buffer) }
+            _ = try await fillBody(buffer)
+        }
     }
 }

@@ -46,7 +46,11 @@ extension Connection {
         try await waitReadable()
     }
 
+    /// Whether the connection's task waits for the socket.
+    var isWaiting: Bool { reader != nil || writer != nil }
+
     private func waitReadable() async throws {
+        if phase == .transfer { extendDeadline() }
         // Tested again inside: the body may run after a hop, and the wake-up may have come in between.
         await withUnsafeContinuation { continuation in
             if canRead || isClosed { continuation.resume() } else { reader = continuation }
@@ -55,6 +59,7 @@ extension Connection {
     }
 
     private func waitWritable() async throws {
+        if phase == .transfer { extendDeadline() }
         await withUnsafeContinuation { continuation in
             if canWrite || isClosed { continuation.resume() } else { writer = continuation }
         }
@@ -70,10 +75,9 @@ extension Connection {
     }
 
     /// Reads at least one byte; 0 at the end of the stream.
-    func receive(into buffer: Buffer, at offset: Int, limit: Int, extending: Bool = true) async throws -> Int {
+    func receive(into buffer: Buffer, at offset: Int, limit: Int) async throws -> Int {
         while true {
             if let count = try receiveNow(into: buffer, at: offset, limit: limit) {
-                if extending { extendDeadline() }
                 await spend(count)
                 return count
             }
@@ -137,7 +141,6 @@ extension Connection {
                 do {
                     switch try operation() {
                     case .moved(let count):
-                        extendDeadline()
                         await spend(count)
                         return count
                     case .wouldBlock: canWrite = false

@@ -41,6 +41,8 @@ actor Connection: Pollable {
     var decoder = ChunkedDecoder()
     var owesContinue = false
     var bytesIn = 0
+    /// Memory this exchange has taken from the server's budget.
+    var reservedMemory = 0
     private var peer: String?
 
     init(_ socket: consuming Socket, loop: EventLoop, server: HTTPServer, dateLine: DateLine) {
@@ -104,6 +106,8 @@ actor Connection: Pollable {
     }
 
     private func checkDeadline(_ now: Int) {
+        // Time that a handler takes is not the client's: only a wait for the socket can be too long.
+        guard isWaiting else { return }
         if now > deadline || (phase == .idle && server.isDraining) { abandon() }
     }
 
@@ -131,6 +135,7 @@ actor Connection: Pollable {
     /// Answers one request; false when the connection must end.
     private func exchange(_ head: RequestHead) async throws -> Bool {
         let start = monotonicNanoseconds()
+        defer { releaseMemory() }
         enter(.transfer)
         beginBody(head)
         let id = RequestID.accept(head.value("X-Request-Id")) ?? server.requestIDs.next()
@@ -166,12 +171,14 @@ actor Connection: Pollable {
             return .text(.contentTooLarge, "a request body may have at most \(limits.body) bytes")
         }
         do {
-            return try await server.handler.respond(to: request)
+            let response = try await server.handler.respond(to: request)
+            if case .bytes(let content) = response.body, content.count > BufferPool.smallCapacity {
+                try reserveMemory(content.count)
+            }
+            return response
         } catch let error as ConnectionClosed {
             throw error
         } catch let error as BodyError {
-            framing = .none
-            remaining = -1  // The framing is in doubt: the connection must not be used again.
             return .text(error.status, error.reason)
         } catch {
             server.report(failure: error, requestID: request.id)
@@ -252,7 +259,7 @@ actor Connection: Pollable {
         enter(.lingering)
         let buffer = takeBodyBuffer()
         // Bounded by the deadline, which is not extended here.
-        while let count = try? await receive(into: buffer, at: 0, limit: buffer.capacity, extending: false), count > 0 {}
+        while let count = try? await receive(into: buffer, at: 0, limit: buffer.capacity), count > 0 {}
         giveBack(buffer)
     }
 }

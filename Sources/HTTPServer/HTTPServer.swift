@@ -25,6 +25,7 @@ package final class HTTPServer: Sendable {
     let handler: any HTTPHandler
     private let observers: Observers
     let requestIDs = RequestIDs()
+    let memory = MemoryBudget()
     private let currentLimits: Mutex<ServerLimits>
     private let connections = Atomic<Int>(0)
     private let draining = Atomic<Bool>(false)

@@ -18,32 +18,33 @@ package final class RequestBody {
 
     /// Gives the body in order, up to 256 KiB at a time, as fast as `use` takes it.
     ///
-    /// Throws `ConnectionClosed` when the client goes away or stalls, and `BodyError` for a malformed or oversized body.
+    /// Throws `ConnectionClosed` when the client goes away or stalls, and `BodyError` for a malformed or oversized
+    /// body. No buffer is held while the client is waited for.
     package func forEachChunk(_ use: (RawSpan) async throws -> Void) async throws {
         if length == 0 { return }
-        let buffer = await connection.takeBodyBuffer()
-        // A stream, so that every way out gives the buffer back.
-        do {
-            while true {
+        while try await connection.waitForBody() {
+            let buffer = await connection.takeBodyBuffer()
+            do {
                 let count = try await connection.fillBody(buffer)
-                if count == 0 { break }
-                try await buffer.withBytes(0..<count, use)
+                if count > 0 { try await buffer.withBytes(0..<count, use) }
+            } catch {
+                await connection.giveBack(buffer)
+                throw error
             }
-        } catch {
             await connection.giveBack(buffer)
-            throw error
         }
-        await connection.giveBack(buffer)
     }
 
     /// The whole body; nil when it is longer than `limit` bytes (the rest is left unread).
+    ///
+    /// Throws `BodyError` with 503 when the bodies of all requests together take too much memory.
     package func collect(limit: Int) async throws -> [UInt8]? {
         if let length, length > limit { return nil }
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(min(length ?? 0, limit))
         do {
             try await forEachChunk { chunk in
                 guard bytes.count + chunk.byteCount <= limit else { throw TooLong() }
+                try await connection.reserveMemory(chunk.byteCount)
                 chunk.withUnsafeBytes { bytes.append(contentsOf: $0) }
             }
         } catch is TooLong {

@@ -51,7 +51,9 @@ extension [UInt8] {
     mutating func append(field name: StaticString, _ value: String) {
         append(name)
         append(": ")
-        for byte in value.utf8 { append(byte.isFieldValueCharacter ? byte : 0x20) }
+        let start = count
+        append(contentsOf: value.utf8)
+        for index in start..<count where !self[index].isFieldValueCharacter { self[index] = 0x20 }
         append("\r\n")
     }
 }

@@ -5,6 +5,8 @@ package struct ServerLimits: Sendable {
     package var connections = 10_000
     /// The longest request body in bytes.
     package var body = 128 << 30
+    /// Bytes of request and response bodies that all connections together may hold in memory.
+    package var bufferedBytes = 256 << 20
     /// Seconds a connection may take from its first byte to a complete head.
     package var headTimeout = 20
     /// Seconds a connection may be idle between requests.

@@ -69,6 +69,11 @@ package final class DirectoryObjectStore: ObjectStore {
 extension ObjectKey {
     /// Whether a component begins as only the store's own names do.
     var isPrivate: Bool {
-        string.utf8.split(separator: UInt8(ascii: "/")).contains { $0.starts(with: DirectoryTree.privatePrefix.utf8) }
+        var rest = string.utf8[...]
+        while !rest.starts(with: DirectoryTree.privatePrefix.utf8) {
+            guard let slash = rest.firstIndex(of: UInt8(ascii: "/")) else { return false }
+            rest = rest[slash...].dropFirst()
+        }
+        return true
     }
 }

@@ -38,21 +38,29 @@ final class DirectoryTree: Sendable {
         throw SystemCallError("fstatat", code: code, subject: subject(path))
     }
 
-    func openExisting(_ path: String, _ flags: CInt) throws(SystemCallError) -> OwnedDescriptor {
-        OwnedDescriptor(
-            try Posix.call("openat2", subject: subject(path)) {
-                cposix_open_beneath(root.number, path, flags | O_CLOEXEC)
-            })
-    }
-
     /// nil when nothing is at `path`, or only something behind a symbolic link.
     func openIfPresent(_ path: String, _ flags: CInt) throws(SystemCallError) -> OwnedDescriptor? {
         do throws(SystemCallError) {
-            return try openExisting(path, flags)
+            return try openBeneath(path, flags)
         } catch {
             if SystemCallError.meansAbsent(error.code) { return nil }
-            throw error
+            throw SystemCallError(error.call, code: error.code, subject: subject(path))
         }
+    }
+
+    /// Where it is an error that nothing is at `path`, or only something behind a symbolic link.
+    func openExisting(_ path: String, _ flags: CInt) throws(SystemCallError) -> OwnedDescriptor {
+        do throws(SystemCallError) {
+            return try openBeneath(path, flags)
+        } catch {
+            throw SystemCallError(error.call, code: error.code, subject: subject(path))
+        }
+    }
+
+    /// Leaves the subject out of errors: most of them are thrown away, and it takes longer than the call.
+    private func openBeneath(_ path: String, _ flags: CInt) throws(SystemCallError) -> OwnedDescriptor {
+        OwnedDescriptor(
+            try Posix.call("openat2") { cposix_open_beneath(root.number, path, flags | O_CLOEXEC) })
     }
 
     /// Opens a regular file for reading; nil when there is none.

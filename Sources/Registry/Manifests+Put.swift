@@ -1,3 +1,4 @@
+import EventLoop
 package import OCI
 import ObjectStorage
 
@@ -23,12 +24,7 @@ extension Manifests {
                 .digestInvalid, "the manifest does not have the digest it was pushed under",
                 detail: .values(["expected": expected.string, "actual": digest.string]))
         }
-        let manifest: Manifest
-        do {
-            manifest = try Manifest(bytes: bytes, contentType: contentType, digest: digest)
-        } catch {
-            throw RegistryError(.manifestInvalid, "\(error)")
-        }
+        let manifest = try await parse(bytes, contentType, digest)
         try await linkReferences(of: manifest)
         try await repository.enterCatalog()
         try await store(manifest, alsoAsBlob: expected != nil)
@@ -36,6 +32,24 @@ extension Manifests {
         try await restoreRecord(of: manifest)
         return PutResult(digest: digest, subject: manifest.subject?.digest)
     }
+
+    /// The manifest in `bytes`. A large one is read off the event loop, few at a time: hostile ones cost the most
+    /// time and memory here.
+    func parse(_ bytes: [UInt8], _ contentType: MediaType?, _ digest: Digest) async throws -> Manifest {
+        do {
+            if bytes.count <= Self.inlineSize {
+                return try Manifest(bytes: bytes, contentType: contentType, digest: digest)
+            }
+            return try await repository.registry.parsing.run {
+                try Manifest(bytes: bytes, contentType: contentType, digest: digest)
+            }
+        } catch let error as ManifestError {
+            throw RegistryError(.manifestInvalid, "\(error)")
+        }
+    }
+
+    /// Up to this size, in bytes, a manifest is parsed where the request is served.
+    private static let inlineSize = 256 << 10
 
     // MARK: References
 

@@ -3,15 +3,15 @@ import ObjectStorage
 
 /// The manifests of a repository that refer to another one by `subject`.
 package struct Referrers: Sendable {
-    /// A page of descriptors; `hasMore` says that others follow the last one.
+    /// A page of descriptors. One that is short, even empty, is not the last unless it says so.
     package struct Page: Sendable {
         package let descriptors: [Descriptor]
         /// The digest to go on after; nil at the end.
         package let next: Digest?
     }
 
-    /// The size a page's descriptors may have together, as far as it can be told before encoding: annotations count.
-    private static let pageBytes = 2 << 20
+    /// Bytes of manifests that may be read for one page: it also bounds the page, which repeats their annotations.
+    private static let pageWork = 4 << 20
     private static let pageCount = 1000
 
     let repository: Repository
@@ -29,15 +29,19 @@ package struct Referrers: Sendable {
         var digests = Set(try await recorded(subject))
         digests.formUnion(tagged.keys)
         var page: [Descriptor] = []
-        var size = 0
+        var work = 0
+        var previous = last
         for digest in digests.sorted() {
             if let last, digest <= last { continue }
-            guard let descriptor = try await descriptor(digest, subject: subject) ?? tagged[digest] else { continue }
+            if page.count >= min(limit ?? Self.pageCount, Self.pageCount) || work > Self.pageWork {
+                return Page(descriptors: page, next: previous)
+            }
+            previous = digest
+            let (own, size) = try await descriptor(digest, subject: subject)
+            guard let descriptor = own ?? tagged[digest] else { continue }
+            work += size
             if let artifactType, descriptor.artifactType != artifactType { continue }
-            let isFull = page.count >= min(limit ?? Self.pageCount, Self.pageCount) || size > Self.pageBytes
-            if isFull { return Page(descriptors: page, next: page.last?.digest) }
             page.append(descriptor)
-            size += Self.weight(descriptor)
         }
         return Page(descriptors: page, next: nil)
     }
@@ -55,14 +59,14 @@ package struct Referrers: Sendable {
         }
     }
 
-    /// What the repository's own manifest of that digest says of itself; nil when there is none with that subject.
-    private func descriptor(_ digest: Digest, subject: Digest) async throws -> Descriptor? {
-        guard let stored = try await repository.manifests.record(digest),
-            // What was accepted once may not parse under today's rules; it then refers to nothing.
-            let manifest = try? Manifest(bytes: stored.bytes, contentType: stored.mediaType, digest: digest),
-            manifest.subject?.digest == subject
-        else { return nil }
-        return manifest.referrerDescriptor()
+    /// What the repository's own manifest of that digest says of itself, nil when there is none with that subject, and
+    /// how many bytes had to be read for it.
+    private func descriptor(_ digest: Digest, subject: Digest) async throws -> (Descriptor?, size: Int) {
+        guard let stored = try await repository.manifests.record(digest) else { return (nil, 0) }
+        // What was accepted once may not parse under today's rules; it then refers to nothing.
+        let manifest = try? await repository.manifests.parse(stored.bytes, stored.mediaType, digest)
+        let isReferrer = manifest?.subject?.digest == subject
+        return (isReferrer ? manifest?.referrerDescriptor() : nil, stored.bytes.count)
     }
 
     /// Entries of the index that clients without the referrers API keep under the tag `<alg>-<hex>`
@@ -78,9 +82,5 @@ package struct Referrers: Sendable {
             index.kind == .index
         else { return [:] }
         return Dictionary(index.manifests.map { ($0.digest, $0) }) { first, _ in first }
-    }
-
-    private static func weight(_ descriptor: Descriptor) -> Int {
-        (descriptor.annotations ?? [:]).reduce(256) { $0 + $1.key.utf8.count + $1.value.utf8.count + 8 }
     }
 }

@@ -29,6 +29,8 @@ package struct Repositories: Sendable {
 
     let store: any ObjectStore
     let blockingWork: BlockingWork
+    /// Where large manifests are parsed.
+    let parsing = BlockingWork(width: 2)
     package let options: Options
     let signer: UploadTokenSigner
     /// Seconds since 1970.

@@ -29,8 +29,8 @@ package enum Endpoint: Equatable, Sendable {
     package init?(path: String) throws(RegistryError) {
         guard path.utf8.starts(with: "/v2".utf8) else { return nil }
         var components: [String] = []
-        for piece in path.split(separator: "/", omittingEmptySubsequences: false).dropFirst() {
-            guard let component = PercentCoding.decode(piece) else {
+        for piece in path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).dropFirst() {
+            guard let component = PercentCoding.decode(Substring(piece)) else {
                 throw RegistryError(.nameInvalid, "the path has a broken percent-encoding")
             }
             components.append(component)

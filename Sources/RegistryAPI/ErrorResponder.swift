@@ -28,6 +28,8 @@ enum ErrorResponder {
             return response(.badRequest, [RegistryError(.nameInvalid, "this store cannot hold the name: \(reason)")])
         case ObjectStoreError.full:
             return response(.insufficientStorage, [RegistryError(.unavailable, "the store is full")])
+        case let error as BodyError:
+            return response(error.status, [RegistryError(code(of: error.status), error.reason)])
         case is ObjectStoreError:
             return response(.serviceUnavailable, [RegistryError(.unavailable, "the store failed; try again")])
         default:
@@ -42,6 +44,15 @@ enum ErrorResponder {
         response.fields = [("Content-Type", "application/json")]
         if status == .serviceUnavailable { response.fields.append(("Retry-After", "2")) }
         return response
+    }
+
+    /// What the specification calls a body that broke a rule or a limit of the server.
+    private static func code(of status: Status) -> ErrorCode {
+        switch status {
+        case .contentTooLarge: .sizeInvalid
+        case .serviceUnavailable: .unavailable
+        default: .blobUploadInvalid
+        }
     }
 
     /// Errors in one body: enough to see what is missing.

@@ -119,6 +119,7 @@ extension Configuration {
         var limits = ServerLimits()
         limits.connections = http.maximumConnections
         limits.body = http.maximumBodySize.bytes
+        limits.bufferedBytes = http.maximumBufferedSize.bytes
         limits.heads.head = http.maximumHeadSize.bytes
         limits.heads.requestLine = min(limits.heads.requestLine, http.maximumHeadSize.bytes)
         limits.headTimeout = http.headTimeout.seconds

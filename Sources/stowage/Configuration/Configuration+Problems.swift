@@ -29,6 +29,9 @@ extension Configuration {
         require(
             http.maximumBodySize.bytes >= 4 << 20, ["http", "maximumBodySize"],
             "expected at least 4MiB, the size of a manifest")
+        require(
+            http.maximumBufferedSize.bytes >= 16 << 20, ["http", "maximumBufferedSize"],
+            "expected at least 16MiB, which a few large manifests need")
         require(uploads.maximumAge.seconds >= 60, ["uploads", "maximumAge"], "expected at least 1m")
         let timeouts = [
             ("headTimeout", http.headTimeout), ("idleTimeout", http.idleTimeout), ("stallTimeout", http.stallTimeout),

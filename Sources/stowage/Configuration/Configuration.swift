@@ -44,6 +44,8 @@ struct Configuration: Codable, Equatable, Sendable {
         var maximumBodySize = ByteCount(128 << 30)
         /// The longest request head.
         var maximumHeadSize = ByteCount(32 << 10)
+        /// Memory for request and response bodies (manifests, lists) of all connections together; more gets 503.
+        var maximumBufferedSize = ByteCount(256 << 20)
         /// For a complete request head, from its first byte.
         var headTimeout = TimeSpan(20)
         /// Between two requests on one connection.

@@ -51,16 +51,22 @@ struct ConfigurationLoader {
                 throw ConfigurationError("\(file): not a UTF-8 text of at most \(Self.maximumFileSize) bytes")
             }
             text = decoded
-        } catch let error as ConfigurationError {
-            throw error
-        } catch {
-            throw ConfigurationError("\(file): \((error as NSError).localizedDescription)")
+        } catch let error as CocoaError {
+            throw ConfigurationError("\(file): \(Self.reason(error))")
         }
         do {
             guard let node = try Yams.compose(yaml: text) else { return }
             overlay(node, at: [], file: file)
         } catch let error as YamlError {
             throw ConfigurationError("\(file): \(Self.oneLine("\(error)"))")
+        }
+    }
+
+    private static func reason(_ error: CocoaError) -> String {
+        switch error.code {
+        case .fileReadNoSuchFile, .fileNoSuchFile: "no such file"
+        case .fileReadNoPermission: "permission denied"
+        default: "cannot be read (\(oneLine(error.localizedDescription)))"
         }
     }
 

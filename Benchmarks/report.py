@@ -1,0 +1,147 @@
+"""Medians over the rounds, ratios within each round, and the Markdown tables made of them."""
+
+import statistics
+
+SERVERS = ("stowage", "docker-registry", "nginx")
+
+
+class Results:
+    """Every measurement: part, case, server, round and its numbers."""
+
+    def __init__(self):
+        self.samples = []
+
+    def add(self, part, case, server, round_number, numbers):
+        self.samples.append({"part": part, "case": case, "server": server, "round": round_number, **numbers})
+
+    def cases(self, part):
+        return list(dict.fromkeys(sample["case"] for sample in self.samples if sample["part"] == part))
+
+    def values(self, part, case, server, metric):
+        return {sample["round"]: sample[metric] for sample in self.samples
+                if (sample["part"], sample["case"], sample["server"]) == (part, case, server) and metric in sample}
+
+    def median(self, part, case, server, metric):
+        values = self.values(part, case, server, metric).values()
+        return statistics.median(values) if values else None
+
+    def ratio(self, part, case, metric, over, server="stowage"):
+        """Median of the ratios of each round, which the noise between rounds does not reach."""
+        upper, lower = self.values(part, case, server, metric), self.values(part, case, over, metric)
+        ratios = [upper[key] / lower[key] for key in upper.keys() & lower.keys() if lower[key]]
+        return statistics.median(ratios) if ratios else None
+
+
+def number(value, aim=None):
+    """Three significant digits; bold where the aim, (least, most), is missed."""
+    if value is None:
+        return "–"
+    text = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    least, most = aim or (None, None)
+    missed = (least is not None and value < least) or (most is not None and value > most)
+    return f"**{text}**" if missed else text
+
+
+def table(header, rows):
+    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def _small(results):
+    rows = []
+    for case in results.cases("small"):
+        def median(server, metric):
+            return results.median("small", case, server, metric)
+        busy = median("stowage", "client_load") or 0
+        rows.append([
+            case[0], str(case[1]),
+            *(number(median(server, "per_second")) for server in SERVERS),
+            number(results.ratio("small", case, "per_second", "docker-registry"), (20, None))
+            + ("†" if busy > 0.9 else ""),
+            *(number(median(server, "cpu_us")) for server in SERVERS),
+            number(results.ratio("small", case, "cpu_us", "docker-registry"), (None, 0.05)),
+            *(number(median(server, "p99_ms")) for server in ("stowage", "docker-registry"))])
+    return "## Small requests\n\n" + table(
+        ["request", "connections", "req/s: stowage", "docker-registry", "nginx", "stowage / docker-registry (≥ 20)",
+         "CPU µs/req: stowage", "docker-registry", "nginx", "stowage / docker-registry (≤ 0.05)",
+         "p99 ms: stowage", "docker-registry"], rows) + "\n† the load generator was busy for over 90 % of the time " \
+        "during stowage's turn, so the server's limit is higher: compare the CPU.\n" + _hello(results)
+
+
+def _hello(results):
+    rows = []
+    for case in results.cases("small"):
+        if results.values("small", case, "hello", "cpu_us"):
+            rows.append([str(case[1]), number(results.median("small", case, "hello", "per_second")),
+                         number(results.ratio("small", case, "per_second", "hello"), (1 / 1.3, None)),
+                         number(results.median("small", case, "hello", "cpu_us")),
+                         number(results.ratio("small", case, "cpu_us", "hello"), (None, 1.3))])
+    return "\n`/v2/` against a bare hello on the same loop:\n\n" + table(
+        ["connections", "hello req/s", "stowage / hello (≥ 0.77)", "hello CPU µs/req", "stowage / hello (≤ 1.3)"],
+        rows) if rows else ""
+
+
+def _pull(results):
+    rows = []
+    for case in results.cases("pull"):
+        rows.append([str(case)] + [cell for metric, aim in (
+            ("megabytes_per_second", (0.95, None)), ("cpu_per_gigabyte", (None, 1.1)))
+            for cell in (*(number(results.median("pull", case, server, metric)) for server in SERVERS),
+                         number(results.ratio("pull", case, metric, "nginx"), aim))])
+    return "## Pull of a 256 MiB blob\n\n" + table(
+        ["connections", "MB/s: stowage", "docker-registry", "nginx", "stowage / nginx (≥ 0.95)",
+         "CPU s/GB: stowage", "docker-registry", "nginx", "stowage / nginx (≤ 1.1)"], rows)
+
+
+def _push(results):
+    rows = []
+    names = {"post-put": "POST + PUT", "post-patch": "POST + PATCH + PUT"}
+    for case in results.cases("push"):
+        rows.append([f"{names[case[0]]}, {case[1]}"] + [cell for metric, aim in (
+            ("megabytes_per_second", (1.5, None)), ("cpu_per_gigabyte", (None, 0.6)))
+            for cell in (*(number(results.median("push", case, server, metric)) for server in (*SERVERS, "write")),
+                         number(results.ratio("push", case, metric, "docker-registry"), aim))]
+            + [number(results.median("push", case, "stowage", "written_per_byte") or None)])
+    return "## Push of a 256 MiB blob\n\n" + table(
+        ["push", "MB/s: stowage", "docker-registry", "nginx", "write + fsync", "stowage / docker-registry (≥ 1.5)",
+         "CPU s/GB: stowage", "docker-registry", "nginx", "write + fsync", "stowage / docker-registry (≤ 0.6)",
+         "stowage: bytes written / byte"], rows)
+
+
+def _mixed(results):
+    rows = []
+    for case in results.cases("mixed"):
+        for server, aim in (("stowage", (None, 60)), ("docker-registry", None)):
+            rows.append([f"{server}, {case}", number(results.median("mixed", case, server, "p99_ms"), aim),
+                         *(number(results.median("mixed", case, server, metric))
+                           for metric in ("per_second", "megabytes_per_second"))])
+    return "## Small requests during two pushes of 1 GiB\n\n" + table(
+        ["server", "p99 ms (stowage ≤ 60)", "req/s", "pushed MB/s"], rows)
+
+
+def _process(results):
+    push = results.cases("push")
+    lines = [
+        ("start to first answer, ms (≤ 50)", "start", "start", "ms", (None, 50)),
+        ("resident when idle, MiB (≤ 32)", "memory", "fresh", "idle_mib", (None, 32)),
+        ("each idle connection, KiB (≤ 16)", "memory", "fresh", "connection_kib", (None, 16)),
+        ("peak, 512 connections of small requests, MiB", "small", ("manifest by tag", 512), "peak_mib", None),
+        ("peak, 4 pulls, MiB", "pull", 4, "peak_mib", None),
+        *((f"peak, push ({case[0]}, {case[1]}), MiB", "push", case, "peak_mib", None) for case in push),
+        ("resident after the run, MiB", "memory", "after", "mib", None),
+    ]
+    rows = [[name, number(results.median(part, case, "stowage", metric), aim),
+             number(results.median(part, case, "docker-registry", metric))]
+            for name, part, case, metric, aim in lines]
+    measured = [row for row in rows if row[1] != "–"]
+    return "## Memory and start\n\n" + table(["", "stowage", "docker-registry"], measured)
+
+
+def markdown(results, machine):
+    """The whole report; `machine` is a list of lines on where and what was measured."""
+    sections = {"small": _small, "pull": _pull, "push": _push, "mixed": _mixed}
+    parts = [section(results) for part, section in sections.items() if results.cases(part)]
+    if results.samples:
+        parts.append(_process(results))
+    return "# Benchmark\n\n" + "".join(f"- {line}\n" for line in machine) + "\nMedians of the rounds; a ratio is the " \
+        "median of the rounds' ratios. The aim is in brackets, **bold** misses it.\n\n" + "\n".join(parts)

@@ -1,0 +1,193 @@
+"""The servers that are compared, each with its storage in a directory of its own."""
+
+import contextlib
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+from measure import BenchmarkError, tree
+
+STOWAGE, DOCKER_REGISTRY, NGINX, HELLO = "stowage", "docker-registry", "nginx", "hello"
+
+REGISTRY_CONFIGURATION = """
+version: 0.1
+log: {{level: error, accesslog: {{disabled: true}}}}
+storage:
+  filesystem: {{rootdirectory: {directory}/data}}
+  cache: {{blobdescriptor: inmemory}}
+  maintenance: {{uploadpurging: {{enabled: false}}}}
+http: {{addr: "127.0.0.1:{port}", secret: benchmark, relativeurls: true}}
+health: {{storagedriver: {{enabled: false}}}}
+"""
+
+NGINX_CONFIGURATION = """
+{user}
+daemon off;
+pid {directory}/pid;
+error_log /dev/null crit;
+worker_processes {cores};
+worker_rlimit_nofile 8192;
+events {{ worker_connections 4096; }}
+http {{
+    access_log off;
+    sendfile on;
+    tcp_nopush on;
+    keepalive_timeout 300;
+    keepalive_requests 1000000000;
+    open_file_cache max=1000;
+    open_file_cache_errors on;
+    client_max_body_size 0;
+    client_body_buffer_size 512k;
+    client_body_temp_path {directory}/body;
+    proxy_temp_path {directory}/proxy;
+    fastcgi_temp_path {directory}/fastcgi;
+    uwsgi_temp_path {directory}/uwsgi;
+    scgi_temp_path {directory}/scgi;
+    server {{
+        listen 127.0.0.1:{port};
+        root {directory}/data;
+        location = /v2/ {{ return 200 "{{}}"; }}
+        location / {{ dav_methods PUT; create_full_put_path on; }}
+    }}
+}}
+"""
+
+
+class Server:
+    """A server process on a free port of 127.0.0.1. Its output goes nowhere, so that no server pays for logs."""
+
+    is_registry = True
+    environment = {}
+
+    def __init__(self, name, directory):
+        self.name, self.directory = name, os.path.join(directory, name)
+        os.makedirs(os.path.join(self.directory, "data"))
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.process = None
+
+    @property
+    def pids(self):
+        """The process and its descendants; nginx may still be starting workers when it answers first."""
+        return tree(self.process.pid)
+
+    def start(self):
+        """Starts the program and returns the seconds until GET /v2/ was answered with 200."""
+        command = self.command()
+        begin = time.monotonic()
+        self.process = subprocess.Popen(
+            command, env=os.environ | self.environment, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while not self._answers():
+            if self.process.poll() is not None or time.monotonic() > begin + 10:
+                raise BenchmarkError(f"{self.name} does not start: {' '.join(command)}\n{self._complaint(command)}")
+            time.sleep(0.0002)
+        return time.monotonic() - begin
+
+    def stop(self):
+        if self.process is not None:
+            self.process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(2)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+    def _answers(self):
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
+                connection.sendall(b"GET /v2/ HTTP/1.1\r\nHost: b\r\n\r\n")
+                return connection.recv(4096).startswith(b"HTTP/1.1 200")
+        except OSError:
+            return False
+
+    def _complaint(self, command):
+        self.stop()
+        try:
+            return subprocess.run(command, env=os.environ | self.environment, capture_output=True, text=True,
+                                  timeout=2).stderr
+        except subprocess.TimeoutExpired:
+            return "it runs, but does not answer GET /v2/ with 200"
+
+    def _write(self, name, text):
+        path = os.path.join(self.directory, name)
+        with open(path, "w") as file:
+            file.write(text)
+        return path
+
+
+class Stowage(Server):
+    environment = {"STOWAGE_LOG_ACCESS": "false"}
+
+    def __init__(self, directory, binary):
+        super().__init__(STOWAGE, directory)
+        self.binary = binary
+
+    def command(self):
+        return [self.binary, "serve", "--storage", os.path.join(self.directory, "data"),
+                "--listen", f"127.0.0.1:{self.port}", "--log-level", "error"]
+
+
+class DockerRegistry(Server):
+    """Its quietest log level is `error`, at which it still formats a line for every 404."""
+
+    def __init__(self, directory):
+        super().__init__(DOCKER_REGISTRY, directory)
+
+    def command(self):
+        text = REGISTRY_CONFIGURATION.format(directory=self.directory, port=self.port)
+        return ["docker-registry", "serve", self._write("config.yml", text)]
+
+
+class Nginx(Server):
+    """The same bytes as static files, and PUT without a digest: the limit, not a registry."""
+
+    is_registry = False
+
+    def __init__(self, directory):
+        super().__init__(NGINX, directory)
+
+    def command(self):
+        text = NGINX_CONFIGURATION.format(
+            directory=self.directory, port=self.port, cores=len(os.sched_getaffinity(0)),
+            user="user root;" if os.geteuid() == 0 else "")
+        return ["nginx", "-e", "/dev/null", "-p", self.directory, "-c", self._write("nginx.conf", text)]
+
+
+class Hello(Server):
+    """A program that answers every GET with a few bytes and prints its URL first; it chooses its port itself."""
+
+    is_registry = False
+
+    def __init__(self, directory, binary):
+        super().__init__(HELLO, directory)
+        self.binary = binary
+
+    def start(self):
+        self.process = subprocess.Popen([self.binary], start_new_session=True, stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        spoke, _, _ = select.select([self.process.stdout], [], [], 10)
+        url = self.process.stdout.readline().strip() if spoke else ""
+        try:
+            self.port = int(url.rstrip("/").rsplit(":", 1)[1])
+        except (IndexError, ValueError):
+            raise BenchmarkError(f"the hello program printed {url!r}, not its URL") from None
+
+
+@contextlib.contextmanager
+def running(servers):
+    """Starts the servers; stops them and deletes their directories at the end, whatever happens."""
+    try:
+        for server in servers:
+            server.start()
+        yield servers
+    finally:
+        for server in servers:
+            server.stop()
+            shutil.rmtree(server.directory, ignore_errors=True)

@@ -1,0 +1,72 @@
+import EventLoop
+import TestSupport
+import Testing
+
+@Suite("BlockingWork")
+struct BlockingWorkTests {
+    private final class Held: Sendable {}
+    private struct Failure: Error, Equatable { let number: Int }
+
+    @Test("returns what the work returns, and throws what it throws")
+    func results() async throws {
+        let work = BlockingWork(width: 2)
+        #expect(try await work.run { 7 } == 7)
+        await #expect(throws: Failure(number: 3)) { try await work.run { throw Failure(number: 3) } }
+    }
+
+    /// Calls that wait for a disk must not wait for each other: each here ends only when all of them have begun.
+    @Test("as many calls as the width run at once, whatever the number of cores", .timeLimit(.minutes(1)))
+    func runsAtOnce() async throws {
+        let work = BlockingWork(width: 16)
+        let meeting = Meeting(size: 16)
+        let clock = ContinuousClock()
+        let start = clock.now
+        try await withThrowingTaskGroup { group in
+            for _ in 0..<16 { group.addTask { try await work.run { meeting.arrive() } } }
+            try await group.waitForAll()
+        }
+        // Dispatch's own detection of blocked threads takes a second for each further one.
+        #expect(clock.now - start < .seconds(5))
+    }
+
+    @Test("never more calls than the width run at once, and all of them run")
+    func isBounded() async throws {
+        let work = BlockingWork(width: 3)
+        let running = Guarded((now: 0, most: 0, ended: 0))
+        try await withThrowingTaskGroup { group in
+            for _ in 0..<300 {
+                group.addTask {
+                    try await work.run {
+                        running.change { $0 = ($0.now + 1, max($0.most, $0.now + 1), $0.ended) }
+                        running.change { $0 = ($0.now - 1, $0.most, $0.ended + 1) }
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        let (now, most, ended) = running.value
+        #expect((now, ended) == (0, 300))
+        #expect(most <= 3)
+    }
+
+    @Test("what finished work held is let go of, although more work waits")
+    func letsGo() async throws {
+        let work = BlockingWork(width: 1)
+        let gate = Meeting(size: 2)
+        let held = Guarded<Held?>(Held())
+        weak let watched = held.value
+        async let first: Void = run(work, holding: held)
+        async let second: Void = work.run { gate.arrive() }
+        async let third: Void = work.run {}
+        try await first
+        // The second call has begun or waits, the third waits behind it.
+        #expect(watched == nil)
+        gate.arrive()
+        _ = try await (second, third)
+    }
+
+    private func run(_ work: BlockingWork, holding held: Guarded<Held?>) async throws {
+        let object = held.change { $0.take() }
+        try await work.run { withExtendedLifetime(object) {} }
+    }
+}

@@ -1,0 +1,166 @@
+import ObjectStorage
+import Testing
+
+extension ObjectStoreContract {
+    static let racing = [
+        ObjectStoreContract("of many puts with the condition absent one wins", onePut),
+        ObjectStoreContract("of many commits and composes with the condition absent one wins", oneCommit),
+        ObjectStoreContract("a reader never sees a torn or mixed object", atomicReplacement),
+        ObjectStoreContract("a reader never sees an older object than one before", monotoneReads),
+        ObjectStoreContract("puts succeed while deletes empty their directories", emptiedDirectories),
+        ObjectStoreContract("a listing shows every object that stays while others come and go", stableListing),
+    ]
+
+    private static func onePut(_ store: any ObjectStore) async throws {
+        for size in [0, 10, 100_000] {
+            let key = ObjectKey("race/\(size)/one")
+            let winners = try await winners(of: 32) { number in
+                try await store.put(pattern(size, seed: number), at: key, ObjectMetadata(), .absent)
+            }
+            try #require(winners.count == 1)
+            #expect(try await store.contents(key) == pattern(size, seed: winners[0]))
+        }
+    }
+
+    private static func oneCommit(_ store: any ObjectStore) async throws {
+        for number in 0..<8 {
+            try await store.put(pattern(10, seed: number), at: ObjectKey("part/\(number)"))
+        }
+        let winners = try await winners(of: 32) { number in
+            let (key, metadata) = (ObjectKey("race/one"), ObjectMetadata(contentType: "number/\(number)"))
+            if number < 8 {
+                try await store.compose([ObjectKey("part/\(number)")], at: key, metadata: metadata, condition: .absent)
+            } else {
+                let writer = try await store.writer(expecting: key)
+                try await writer.append(pattern(10, seed: number).span.bytes)
+                try await writer.commit(to: key, metadata: metadata, condition: .absent)
+            }
+        }
+        try #require(winners.count == 1)
+        #expect(try await store.contents("race/one") == pattern(10, seed: winners[0]))
+        #expect(try await store.head("race/one")?.metadata.contentType == "number/\(winners[0])")
+        #expect(try await store.keys().count == (winners[0] < 8 ? 8 : 9))
+    }
+
+    /// Runs `body` so often at once and returns the numbers of those that were not refused by their condition.
+    private static func winners(
+        of count: Int, _ body: @escaping @Sendable (Int) async throws -> Void
+    ) async throws -> [Int] {
+        try await withThrowingTaskGroup(of: Int?.self) { group in
+            for number in 0..<count {
+                group.addTask {
+                    do {
+                        try await body(number)
+                        return number
+                    } catch ObjectStoreError.preconditionFailed {
+                        return nil
+                    }
+                }
+            }
+            return try await group.reduce(into: []) { winners, number in
+                if let number { winners.append(number) }
+            }
+        }
+    }
+
+    private static func atomicReplacement(_ store: any ObjectStore) async throws {
+        // Both sides of the size up to which a store may keep an object in memory.
+        let sizes = [1, 60_000, 70_000, 300_000]
+        let key: ObjectKey = "torn/key"
+        @Sendable func write(_ number: Int) async throws {
+            let bytes = [UInt8](repeating: UInt8(number % 256), count: sizes[number % 4])
+            let metadata = ObjectMetadata(contentType: "size/\(bytes.count)")
+            if number % 3 == 0 {
+                let writer = try await store.writer(expecting: key)
+                try await writer.append(bytes.span.bytes)
+                try await writer.commit(to: key, metadata: metadata, condition: .always)
+            } else {
+                try await store.put(bytes, at: key, metadata)
+            }
+        }
+        @Sendable func isWhole(_ bytes: [UInt8], _ info: ObjectInfo) -> Bool {
+            bytes.count == info.size && sizes.contains(info.size) && bytes.allSatisfy { $0 == bytes[0] }
+                && info.metadata.contentType == "size/\(info.size)"
+        }
+        try await write(0)
+        try await whileWriting({ for number in 1..<60 { try await write(number) } }) {
+            let small = try #require(try await store.bytes(of: key, limit: 300_000))
+            #expect(isWhole(small.bytes, small.info))
+            let object = try #require(try await store.get(key, range: nil))
+            #expect(try isWhole(object.body.allBytes, object.info))
+        }
+    }
+
+    private static func monotoneReads(_ store: any ObjectStore) async throws {
+        let key: ObjectKey = "counter"
+        @Sendable func number() async throws -> Int {
+            let bytes = try await store.bytes(of: key, limit: 100)?.bytes ?? []
+            return Int(String(decoding: bytes, as: UTF8.self)) ?? -1
+        }
+        try await store.put(Array("1000".utf8), at: key)
+        try await whileWriting({
+            for value in 1001..<1100 {
+                try await store.put(Array("\(value)".utf8), at: key)
+                let seen = try await number()
+                #expect(seen == value)
+            }
+        }) {
+            let first = try await number()
+            let second = try await number()
+            #expect(1000 <= first && first <= second)
+        }
+    }
+
+    /// Runs `readOnce` again and again, in four tasks, as long as `write` runs.
+    private static func whileWriting(
+        _ write: @escaping @Sendable () async throws -> Void, _ readOnce: @escaping @Sendable () async throws -> Void
+    ) async throws {
+        try await withThrowingTaskGroup { group in
+            for _ in 0..<4 {
+                group.addTask {
+                    repeat {
+                        try await readOnce()
+                        await Task.yield()
+                    } while !Task.isCancelled
+                }
+            }
+            try await write()
+            group.cancelAll()
+            try await group.waitForAll()
+        }
+    }
+
+    private static func emptiedDirectories(_ store: any ObjectStore) async throws {
+        try await withThrowingTaskGroup { group in
+            for task in 0..<8 {
+                group.addTask {
+                    let key = ObjectKey("deep/er/and/deeper/\(task)")
+                    for round in 0..<25 {
+                        let bytes = pattern(round % 2 * 10, seed: task)
+                        try await store.put(bytes, at: key, ObjectMetadata(), round % 3 == 0 ? .absent : .always)
+                        #expect(try await store.bytes(of: key, limit: 100)?.bytes == bytes)
+                        try await store.delete([key])
+                        #expect(try await store.head(key) == nil)
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(try await store.keys().isEmpty)
+    }
+
+    private static func stableListing(_ store: any ObjectStore) async throws {
+        let stable = (10..<40).map { "d\($0 % 3)/\($0)" }.sorted()
+        for key in stable { try await store.put([], at: ObjectKey(key)) }
+        try await whileWriting({
+            for round in 0..<40 {
+                let key = ObjectKey("d\(round % 3)/\(round % 7)-passing")
+                try await store.put(pattern(round % 2), at: key)
+                if round % 2 == 1 { try await store.delete([key]) }
+            }
+        }) {
+            let keys = try await store.keys()
+            #expect(keys.filter { !$0.hasSuffix("passing") } == stable)
+        }
+    }
+}
