@@ -8,7 +8,8 @@
 //
 // TRANSFERS is per connection; with -t SECONDS pushes repeat until the time is over and the last ones are cut off.
 // Blobs are MIB copies of a 1 MiB random block made from the seed, so nothing large is kept in memory. Digests are
-// computed before the clock starts. Prints "ready" when it starts sending and one line of JSON at the end.
+// computed before the clock starts. Transfers print "ready" and wait for a line on standard input before they start;
+// the last line of the output is JSON.
 // wrk cannot send HEAD: it waits for the body that Content-Length announces.
 
 #define _GNU_SOURCE
@@ -266,6 +267,7 @@ static void transferAll(void) {
     }
     pthread_barrier_wait(&prepared);
     puts("ready");
+    getchar();
     double start = now();
     if (seconds > 0) deadline = start + seconds;
     pthread_barrier_wait(&started);
@@ -303,7 +305,6 @@ static void headRequests(void) {
         each[i].socket = dial();
         epoll_ctl(poll, EPOLL_CTL_ADD, each[i].socket, &(struct epoll_event){.events = EPOLLIN, .data.u32 = i});
     }
-    puts("ready");
     double start = now(), time = start;
     for (int i = 0; i < connections; i++) {
         each[i].sent = start;

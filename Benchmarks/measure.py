@@ -139,10 +139,13 @@ class Load:
 class _RunningDriver:
     def __init__(self, command, server):
         self.server = server
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, text=True)
         if self.process.stdout.readline() != "ready\n":
             raise BenchmarkError(f"{server.name}: {self.process.communicate()[1].strip()}")
         self.cpu, self.written = cpu_seconds(server.pids), written_bytes(server.pids)
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
 
     def __enter__(self):
         return self
