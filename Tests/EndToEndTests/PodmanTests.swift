@@ -8,8 +8,8 @@ extension EndToEnd {
         @Test(arguments: ["gzip", "zstd"])
         func pushesFromItsStoreAndPullsAndRuns(compression: String) throws {
             try withRegistry { server, scratch in
-                let pusher = Podman(scratch: scratch, store: "pusher")
-                let puller = Podman(scratch: scratch, store: "puller")
+                let pusher = Podman(scratch: scratch, store: "push")
+                let puller = Podman(scratch: scratch, store: "pull")
                 let name = "\(server.host)/team/app:1.1"
                 let id = try pusher.run(["pull", "oci:\(images.path):app-1.1"]).lastLine
                 try pusher.run(["tag", id, name])
@@ -34,7 +34,7 @@ extension EndToEnd {
         func pullsAndRuns(tag: String) throws {
             try withRegistry { server, scratch in
                 try images.push(tag, to: server, repository: "app")
-                let podman = Podman(scratch: scratch, store: "store")
+                let podman = Podman(scratch: scratch, store: "one")
                 let name = "\(server.host)/app:\(tag)"
                 try podman.run(["pull", "--tls-verify=false", name])
                 let digests = try podman.inspect(name, "{{join .RepoDigests \" \"}}")
@@ -46,7 +46,7 @@ extension EndToEnd {
         @Test func listsTags() throws {
             try withRegistry { server, scratch in
                 for tag in ["app-1.1", "app-1.2"] { try images.push(tag, to: server, repository: "team/app") }
-                let podman = Podman(scratch: scratch, store: "store")
+                let podman = Podman(scratch: scratch, store: "one")
                 let search = ["search", "--list-tags", "--tls-verify=false", "\(server.host)/team/app"]
                 let rows = try podman.run(search).stdout.split(separator: "\n").dropFirst()
                 #expect(rows.compactMap { $0.split(separator: " ").last }.sorted() == ["app-1.1", "app-1.2"])
@@ -62,10 +62,9 @@ private struct Podman {
 
     @discardableResult
     func run(_ arguments: [String]) throws -> Shell.Output {
-        let root = scratch.file(store)
+        let directories = ["--root", scratch.file(store), "--runroot", scratch.file("r-" + store)]
         // vfs works on every file system, overlay does not.
-        let own = ["podman", "--root", root + "/store", "--runroot", root + "/run", "--storage-driver", "vfs"]
-        return try scratch.run(own + arguments)
+        return try scratch.run(["podman"] + directories + ["--storage-driver", "vfs"] + arguments)
     }
 
     /// Pushes and returns the digest podman says it pushed.

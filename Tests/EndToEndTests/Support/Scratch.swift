@@ -6,13 +6,14 @@ final class Scratch {
     /// How long a client may take for a small image. One that waits for an answer to its TLS hello takes 10 s or more.
     static let promptly = Duration.seconds(8)
 
-    /// Lower case, because podman takes the path of a layout for a repository name.
+    /// Lower case, because podman takes the path of a layout for a repository name; and short, because podman takes no
+    /// directory of more than 50 characters for what it runs.
     let path: String
     /// HOME and TMPDIR point into the directory, so clients find no settings of the machine's user and leave nothing.
     let environment: [String: String]
 
     init() throws {
-        let name = "stowage-e2e-" + UUID().uuidString.prefix(8).lowercased()
+        let name = "e2e-" + UUID().uuidString.prefix(8).lowercased()
         path = FileManager.default.temporaryDirectory.appending(path: name).path
         environment = ["HOME": path, "TMPDIR": path + "/tmp", "PYTHONDONTWRITEBYTECODE": "1"]
         try FileManager.default.createDirectory(atPath: path + "/tmp", withIntermediateDirectories: true)

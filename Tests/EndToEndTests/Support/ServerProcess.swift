@@ -62,7 +62,7 @@ final class ServerProcess: Sendable {
     /// Ends the server as a crash would; that it had ended before is a failure.
     func kill(sourceLocation: SourceLocation = #_sourceLocation) throws {
         let status = try daemon.stop(with: SIGKILL, within: 10)
-        #expect(status == -SIGKILL, "the server had ended; its output: \(daemon.output)", sourceLocation: sourceLocation)
+        #expect(status == -SIGKILL, "it had ended; its output: \(daemon.output)", sourceLocation: sourceLocation)
     }
 
     private static func binary() throws -> String {
