@@ -76,6 +76,14 @@ let package = Package(
             name: "ObjectStorageTests", dependencies: ["ObjectStorage", "TestSupport", "EventLoop", "CPosix"],
             swiftSettings: settings),
         .testTarget(name: "OCITests", dependencies: ["OCI"], swiftSettings: settings),
+        .testTarget(name: "OpenSSLTests", dependencies: ["OpenSSL", "TestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "RegistryTests", dependencies: ["Registry", "ObjectStorage", "OCI", "EventLoop", "TestSupport"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "RegistryAPITests",
+            dependencies: ["RegistryAPI", "Registry", "HTTPServer", "ObjectStorage", "OCI", "TestSupport"],
+            swiftSettings: settings),
         // The built program with real clients; runs only with STOWAGE_E2E=1 after Tests/Tools/install-clients.sh.
         .testTarget(name: "EndToEndTests", swiftSettings: settings),
     ]

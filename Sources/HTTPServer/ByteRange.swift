@@ -1,6 +1,6 @@
 /// What a `Range` field asks of a representation of known size (RFC 9110, section 14.2).
 package enum ByteRange: Equatable, Sendable {
-    /// The whole: no Range, another unit, a field that is none, or several ranges apart from each other.
+    /// The whole: no Range, another unit, a field that is malformed, or several ranges apart from each other.
     case whole
     case part(Range<Int>)
     /// 416: it begins behind the end, ends before it begins, or is a set of ranges made to be expensive.
@@ -25,15 +25,16 @@ package enum ByteRange: Equatable, Sendable {
         } else if ranges.count == 1 {
             self = ranges[0]
         } else {
-            self = Self.areApart(ranges) ? .whole : .unsatisfiable
+            self = Self.areReasonable(ranges) ? .whole : .unsatisfiable
         }
     }
 
     /// `first-`, `first-last` or `-suffix`; `.whole` stands for text that is no range.
     private static func one(_ text: Substring, size: Int) -> ByteRange {
-        let trimmed = text.drop { $0 == " " || $0 == "\t" }
+        var trimmed = text.drop { $0 == " " || $0 == "\t" }
+        while let last = trimmed.last, last == " " || last == "\t" { trimmed.removeLast() }
         guard let dash = trimmed.firstIndex(of: "-") else { return .whole }
-        let tail = trimmed[trimmed.index(after: dash)...].prefix { $0 != " " && $0 != "\t" }
+        let tail = trimmed[trimmed.index(after: dash)...]
         if dash == trimmed.startIndex {
             guard let suffix = number(tail) else { return .whole }
             return suffix == 0 || size == 0 ? .unsatisfiable : .part(max(0, size - suffix)..<size)
@@ -50,12 +51,11 @@ package enum ByteRange: Equatable, Sendable {
         return Int(text) ?? Int.max
     }
 
-    private static func areApart(_ ranges: [ByteRange]) -> Bool {
-        var end = -1
-        for range in ranges {
-            guard case .part(let part) = range, part.lowerBound > end else { return false }
-            end = part.upperBound - 1
-        }
-        return true
+    /// Whether there is something in the ranges, and nothing twice.
+    private static func areReasonable(_ ranges: [ByteRange]) -> Bool {
+        let parts = ranges.compactMap { range in
+            if case .part(let part) = range { part } else { nil }
+        }.sorted { $0.lowerBound < $1.lowerBound }
+        return !parts.isEmpty && zip(parts, parts.dropFirst()).allSatisfy { $0.upperBound <= $1.lowerBound }
     }
 }

@@ -19,13 +19,15 @@ package struct ChunkedDecoder: Sendable {
     private enum State: Equatable {
         case sizeStart
         case size
+        case sizeBlank
         case sizeExtension
         case sizeNewline
         case data(remaining: Int)
         case dataReturn
         case dataNewline
         case trailerStart
-        case trailer
+        case trailerName
+        case trailerValue
         case trailerNewline
         case lastNewline
         case end
@@ -63,7 +65,7 @@ package struct ChunkedDecoder: Sendable {
 
     private mutating func take(_ byte: UInt8) throws(BodyError) {
         switch state {
-        case .sizeStart, .size: try takeSize(byte)
+        case .sizeStart, .size, .sizeBlank: try takeSize(byte)
         case .sizeExtension:
             if byte == 0x0d { state = .sizeNewline } else { try skip(byte, limit: Self.maximumExtension) }
         case .sizeNewline:
@@ -76,7 +78,7 @@ package struct ChunkedDecoder: Sendable {
         case .dataNewline:
             try expectNewline(byte)
             (state, size, digits, skipped) = (.sizeStart, 0, 0, 0)
-        case .trailerStart, .trailer: try takeTrailer(byte)
+        case .trailerStart, .trailerName, .trailerValue: try takeTrailer(byte)
         case .trailerNewline:
             try expectNewline(byte)
             state = .trailerStart
@@ -88,28 +90,40 @@ package struct ChunkedDecoder: Sendable {
     }
 
     private mutating func takeSize(_ byte: UInt8) throws(BodyError) {
-        if let value = byte.hexadecimalValue {
+        if state != .sizeBlank, let value = byte.hexadecimalValue {
             digits += 1
             guard digits <= Self.maximumDigits else { throw Self.malformed("a chunk size is too large") }
             size = size << 4 | value
             state = .size
             return
         }
-        guard state == .size else { throw Self.malformed("a chunk has no size") }
+        guard state != .sizeStart else { throw Self.malformed("a chunk has no size") }
         switch byte {
         case 0x0d: state = .sizeNewline
-        case 0x3b, 0x20, 0x09: state = .sizeExtension
+        case 0x3b: state = .sizeExtension
+        case 0x20, 0x09:
+            try skip(byte, limit: Self.maximumExtension)
+            state = .sizeBlank
         default: throw Self.malformed("a chunk size has a character that is no hexadecimal digit")
         }
     }
 
     private mutating func takeTrailer(_ byte: UInt8) throws(BodyError) {
-        if byte == 0x0d {
-            state = state == .trailerStart ? .lastNewline : .trailerNewline
-            return
+        switch (state, byte) {
+        case (.trailerStart, 0x0d): state = .lastNewline
+        case (.trailerValue, 0x0d):
+            skipped += 2
+            state = .trailerNewline
+        default:
+            try skip(byte, limit: Self.maximumTrailer)
+            if state == .trailerValue { return }
+            if state == .trailerName, byte == 0x3a {
+                state = .trailerValue
+            } else {
+                guard byte.isTokenCharacter else { throw Self.malformed("a trailer line has no name") }
+                state = .trailerName
+            }
         }
-        try skip(byte, limit: Self.maximumTrailer)
-        state = .trailer
     }
 
     private mutating func skip(_ byte: UInt8, limit: Int) throws(BodyError) {

@@ -16,10 +16,12 @@ extension Connection {
                 return take(buffer, count)
             }
             loop.buffers.giveBack(buffer)
+            // Only after the attempt to read: a request that has come is answered, although the server drains.
+            if phase == .idle, server.isDraining { return false }
             try await waitForInput()
             return true
         }
-        let buffer = makeRoom()
+        let buffer = try makeRoom()
         let count = try await receive(
             into: buffer, at: inputRange.upperBound, limit: buffer.capacity - inputRange.upperBound)
         inputRange = inputRange.lowerBound..<inputRange.upperBound + count
@@ -37,7 +39,7 @@ extension Connection {
     }
 
     /// The input buffer with free space at its end.
-    private func makeRoom() -> Buffer {
+    private func makeRoom() throws(HeadError) -> Buffer {
         guard let buffer = input else {
             preconditionFailure("bytes at hand without a buffer")
         }
@@ -46,6 +48,9 @@ extension Connection {
             buffer.move(inputRange, to: 0)
             inputRange = 0..<inputRange.count
             return buffer
+        }
+        guard buffer.capacity < BufferPool.largeCapacity else {
+            throw HeadError(.fieldsTooLarge, "the request head is longer than \(buffer.capacity) bytes")
         }
         let larger = loop.buffers.takeLarge()
         buffer.copy(inputRange, to: larger, at: 0)
@@ -68,24 +73,20 @@ extension Connection {
         remaining = 0
         if case .length(let count) = head.framing { remaining = count }
         if head.framing == .chunked { decoder = ChunkedDecoder() }
+        brokenBody = nil
         owesContinue = head.expectsContinue
         bytesIn = 0
     }
 
     /// Whether the body was read to its end.
-    var isBodyComplete: Bool {
-        switch framing {
-        case .none: remaining == 0
-        case .length: remaining == 0
-        case .chunked: false
-        }
-    }
+    var isBodyComplete: Bool { brokenBody == nil && framing != .chunked && remaining == 0 }
 
     func takeBodyBuffer() -> Buffer { loop.buffers.takeLarge() }
     func giveBack(_ buffer: Buffer) { loop.buffers.giveBack(buffer) }
 
     /// Waits, holding no buffer, until there are bytes of the body to be taken; false when it is complete.
     func waitForBody() async throws -> Bool {
+        if let brokenBody { throw brokenBody }
         if isBodyComplete { return false }
         if owesContinue {
             owesContinue = false
@@ -110,15 +111,9 @@ extension Connection {
             }
             return count
         } catch let error as BodyError {
-            breakBody()
+            brokenBody = error
             throw error
         }
-    }
-
-    /// Unread, or its framing is in doubt: nothing on this connection can be a request any more.
-    private func breakBody() {
-        framing = .none
-        remaining = -1
     }
 
     /// Body bytes by Content-Length.
@@ -207,8 +202,9 @@ extension Connection {
     /// Takes `count` bytes of the server's memory for bodies until the exchange ends, or throws 503.
     func reserveMemory(_ count: Int) throws {
         guard server.memory.reserve(count, limit: limits.bufferedBytes) else {
-            breakBody()
-            throw BodyError(status: .serviceUnavailable, reason: "too many large requests at once; try again")
+            let error = BodyError(status: .serviceUnavailable, reason: "too many large requests at once; try again")
+            brokenBody = error
+            throw error
         }
         reservedMemory += count
     }

@@ -53,7 +53,7 @@ extension Connection {
         if phase == .transfer { extendDeadline() }
         // Tested again inside: the body may run after a hop, and the wake-up may have come in between.
         await withUnsafeContinuation { continuation in
-            if canRead || isClosed { continuation.resume() } else { reader = continuation }
+            if canRead || isClosed { continuation.resume() } else { (reader, spentBudget) = (continuation, 0) }
         }
         if isClosed { throw ConnectionClosed() }
     }
@@ -61,7 +61,7 @@ extension Connection {
     private func waitWritable() async throws {
         if phase == .transfer { extendDeadline() }
         await withUnsafeContinuation { continuation in
-            if canWrite || isClosed { continuation.resume() } else { writer = continuation }
+            if canWrite || isClosed { continuation.resume() } else { (writer, spentBudget) = (continuation, 0) }
         }
         if isClosed { throw ConnectionClosed() }
     }

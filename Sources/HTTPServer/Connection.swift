@@ -12,6 +12,8 @@ actor Connection: Pollable {
     private static let discardedBody = 64 << 10
     /// Seconds a closing connection goes on reading, so that its last response is not lost to a reset.
     private static let lingerTimeout = 3
+    /// What a request costs of the turn's budget besides its bytes: many small ones in a row take time too.
+    private static let requestCost = 8 << 10
 
     nonisolated let loop: EventLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
@@ -39,11 +41,14 @@ actor Connection: Pollable {
     var framing = RequestHead.Framing.none
     var remaining = 0
     var decoder = ChunkedDecoder()
+    /// Why the body cannot be read to its end: nothing behind it can be a request any more.
+    var brokenBody: BodyError?
     var owesContinue = false
     var bytesIn = 0
     /// Memory this exchange has taken from the server's budget.
     var reservedMemory = 0
-    private var peer: String?
+    /// Known from the first request on, because a client that is gone has no address any more.
+    private var peer = ""
 
     init(_ socket: consuming Socket, loop: EventLoop, server: HTTPServer, dateLine: DateLine) {
         self.socket = socket
@@ -61,7 +66,10 @@ actor Connection: Pollable {
             registration = try loop.register(self, descriptor: socket.number)
             enter(.idle)
             while let head = try await nextHead() {
-                guard try await exchange(head) else { break }
+                guard try await exchange(head) else {
+                    await linger()
+                    break
+                }
             }
         } catch let error as HeadError {
             await reject(error)
@@ -107,7 +115,7 @@ actor Connection: Pollable {
 
     private func checkDeadline(_ now: Int) {
         // Time that a handler takes is not the client's: only a wait for the socket can be too long.
-        guard isWaiting else { return }
+        guard isWaiting || phase == .lingering else { return }
         if now > deadline || (phase == .idle && server.isDraining) { abandon() }
     }
 
@@ -127,7 +135,6 @@ actor Connection: Pollable {
                 case .needsMore: if phase == .idle { enter(.head) }
                 }
             }
-            if phase == .idle, server.isDraining { return nil }
             guard try await receiveMore() else { return nil }
         }
     }
@@ -138,6 +145,8 @@ actor Connection: Pollable {
         defer { releaseMemory() }
         enter(.transfer)
         beginBody(head)
+        if peer.isEmpty { peer = socket.peerAddress }
+        await spend(Self.requestCost)
         let id = RequestID.accept(head.value("X-Request-Id")) ?? server.requestIDs.next()
         let request = Request(head: head, body: RequestBody(connection: self, framing: head.framing), id: id)
         let response: Response
@@ -156,10 +165,7 @@ actor Connection: Pollable {
             throw error
         }
         report(head, response, id: id, sent: sent, since: start, isComplete: true)
-        guard keepsAlive else {
-            if !isBodyComplete { await linger() }
-            return false
-        }
+        guard keepsAlive else { return false }
         try await discardBody()
         enter(.idle)
         return true
@@ -189,14 +195,13 @@ actor Connection: Pollable {
     /// Whether the unread rest of the body is small enough to be read and thrown away.
     private var canSkipRestOfBody: Bool {
         if isBodyComplete { return true }
-        return framing != .chunked && remaining > 0 && remaining <= Self.discardedBody && !owesContinue
+        guard brokenBody == nil, framing != .chunked, !owesContinue else { return false }
+        return remaining <= min(Self.discardedBody, limits.body - bytesIn)
     }
 
     private func report(
         _ head: RequestHead, _ response: Response, id: String, sent: Int, since start: Int, isComplete: Bool
     ) {
-        let peer = self.peer ?? socket.peerAddress
-        self.peer = peer
         server.observe(
             Exchange(
                 head: head, status: response.status, endpoint: response.endpoint, requestID: id, bytesIn: bytesIn,
@@ -251,16 +256,30 @@ actor Connection: Pollable {
         }
     }
 
-    /// Ends the sending side and reads on for a moment: closing with unread bytes would make the kernel reset the
-    /// connection and take the last response from the client.
+    /// Ends the sending side and reads on until the client has closed too, or for a moment: closing with unread bytes,
+    /// or before more come, would make the kernel reset the connection and take the last response from the client.
     private func linger() async {
         releaseInput()
         socket.shutDownWriting()
         enter(.lingering)
+        do {
+            // Bounded by the deadline, which is not extended here.
+            while try await discardInput() {}
+        } catch {
+            // The client broke the connection, or kept it open for too long.
+        }
+    }
+
+    /// Waits, holding no buffer, and throws away what comes; false at the end of the stream.
+    private func discardInput() async throws -> Bool {
+        try await waitForInput()
         let buffer = takeBodyBuffer()
-        // Bounded by the deadline, which is not extended here.
-        while let count = try? await receive(into: buffer, at: 0, limit: buffer.capacity), count > 0 {}
-        giveBack(buffer)
+        defer { giveBack(buffer) }
+        while let count = try receiveNow(into: buffer, at: 0, limit: buffer.capacity) {
+            if count == 0 { return false }
+            await spend(count)
+        }
+        return true
     }
 }
 

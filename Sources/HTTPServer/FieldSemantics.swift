@@ -12,6 +12,9 @@ struct FieldSemantics {
         switch field.name.count {
         case 4 where bytes.equalsIgnoringCase(field.name, "host"):
             hosts += 1
+            for index in field.value where !bytes.byte(at: index).isHostCharacter {
+                throw HeadError(.badRequest, "the Host field is no host")
+            }
         case 6 where bytes.equalsIgnoringCase(field.name, "expect"):
             guard bytes.equalsIgnoringCase(field.value, "100-continue") else {
                 throw HeadError(.expectationFailed, "the only expectation supported is 100-continue")
@@ -75,6 +78,17 @@ struct FieldSemantics {
             if bytes.equalsIgnoringCase(first..<last, "close") { closes = true }
             if bytes.equalsIgnoringCase(first..<last, "keep-alive") { persists = true }
             start = comma + 1
+        }
+    }
+}
+
+extension UInt8 {
+    /// What `uri-host [ ":" port ]` may hold (RFC 3986, section 3.2.2).
+    fileprivate var isHostCharacter: Bool {
+        switch self {
+        case 0x30...0x3b, 0x41...0x5a, 0x61...0x7a: true  // 0-9 : ; A-Z a-z
+        case 0x21, 0x24...0x2e, 0x3d, 0x5b, 0x5d, 0x5f, 0x7e: true  // ! $ % & ' ( ) * + , - . = [ ] _ ~
+        default: false
         }
     }
 }

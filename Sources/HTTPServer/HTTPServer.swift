@@ -1,5 +1,6 @@
-package import EventLoop
 import Dispatch
+package import EventLoop
+import Glibc
 import Synchronization
 
 /// A HTTP/1.1 server: listens, spreads connections over event loops, and drains when it is told to stop.
@@ -21,7 +22,17 @@ package final class HTTPServer: Sendable {
         var waiting: CheckedContinuation<Void, Never>?
     }
 
-    private let loops: [(loop: EventLoop, dateLine: DateLine)]
+    /// A loop and what its connections share.
+    private final class Lane: Sendable {
+        let loop: EventLoop
+        let dateLine = DateLine()
+        /// Connections it has been given; those that have not begun count, so that a burst is spread too.
+        let connections = Atomic<Int>(0)
+
+        init(_ loop: EventLoop) { self.loop = loop }
+    }
+
+    private let lanes: [Lane]
     let handler: any HTTPHandler
     private let observers: Observers
     let requestIDs = RequestIDs()
@@ -37,10 +48,12 @@ package final class HTTPServer: Sendable {
         loops: [EventLoop], limits: ServerLimits = ServerLimits(), handler: any HTTPHandler,
         observers: Observers = Observers()
     ) {
-        self.loops = loops.map { ($0, DateLine()) }
+        lanes = loops.map(Lane.init)
         self.handler = handler
         self.observers = observers
         currentLimits = Mutex(limits)
+        // sendfile(2) cannot be told to raise no signal when the client is gone.
+        signal(SIGPIPE, SIG_IGN)
     }
 
     /// The limits that hold for new waits and requests; setting them needs no restart.
@@ -56,7 +69,7 @@ package final class HTTPServer: Sendable {
 
     /// Starts accepting on a bound socket; returns once it does.
     package func listen(on socket: consuming ListeningSocket) async throws {
-        let loop = loops[0].loop
+        let loop = lanes[0].loop
         let listener = Listener(socket, loop: loop, server: self)
         try await Task(executorPreference: loop) { try listener.start() }.value
         listeners.withLock { $0.append(listener) }
@@ -67,11 +80,15 @@ package final class HTTPServer: Sendable {
     /// Returns how many connections were still busy.
     package func shutDown(timeout: Int) async -> Int {
         draining.store(true, ordering: .relaxed)
-        for listener in listeners.withLock({ $0 }) {
+        let stopping = listeners.withLock { listeners in
+            defer { listeners = [] }
+            return listeners
+        }
+        for listener in stopping {
             await Task(executorPreference: listener.loop) { listener.stop() }.value
         }
-        for (loop, _) in loops {
-            await Task(executorPreference: loop) { loop.tick() }.value
+        for lane in lanes {
+            await Task(executorPreference: lane.loop) { lane.loop.tick() }.value
         }
         await withCheckedContinuation { continuation in
             let isOver = drain.withLock { drain in
@@ -104,18 +121,20 @@ package final class HTTPServer: Sendable {
             connectionEnded()
             return
         }
-        // Least loaded, and the accepting loop when equal: a hop costs more than it wins.
-        var chosen = loops[0]
-        var least = chosen.loop.load.load(ordering: .relaxed)
-        for candidate in loops.dropFirst() {
-            let load = candidate.loop.load.load(ordering: .relaxed)
-            if load < least { (chosen, least) = (candidate, load) }
-        }
-        let connection = Connection(socket, loop: chosen.loop, server: self, dateLine: chosen.dateLine)
-        Task(executorPreference: chosen.loop) {
+        let lane = leastLoaded
+        lane.connections.wrappingAdd(1, ordering: .relaxed)
+        let connection = Connection(socket, loop: lane.loop, server: self, dateLine: lane.dateLine)
+        Task(executorPreference: lane.loop) {
             await connection.serve()
+            lane.connections.wrappingSubtract(1, ordering: .relaxed)
             self.connectionEnded()
         }
+    }
+
+    /// The accepting loop when several are equal: a hop costs more than it wins.
+    private var leastLoaded: Lane {
+        let loads = lanes.map { $0.connections.load(ordering: .relaxed) }
+        return lanes[loads.indices.min { loads[$0] < loads[$1] } ?? 0]
     }
 
     private func refuse(_ socket: consuming Socket) {

@@ -17,7 +17,7 @@ package struct HeadError: Error, Equatable, Sendable {
 package struct HeadLimits: Sendable {
     /// Of the request line, in bytes.
     package var requestLine = 8 << 10
-    /// Of the whole head, in bytes.
+    /// Of the whole head, in bytes; one buffer (256 KiB) is the most, whatever is set here.
     package var head = 32 << 10
     /// Number of fields.
     package var fields = 100

@@ -28,8 +28,9 @@ final class Listener: Pollable {
         }
     }
 
-    /// Closes the listening socket; what the kernel has queued is refused by it.
+    /// Takes what the kernel has queued, whose requests may have come already, and closes the listening socket.
     func stop() {
+        while acceptOne() {}
         state.withLock { state in
             if let registration = state.registration, let number = state.socket?.number {
                 loop.deregister(registration, descriptor: number)
@@ -45,11 +46,14 @@ final class Listener: Pollable {
     func tick(now: Int) { acceptAll() }
 
     private func acceptAll() {
-        for _ in 0..<Self.batch {
-            // Out of descriptors: the clients wait in the kernel's queue until the next tick.
-            guard let socket = try? state.withLock({ state in try state.socket?.accept() }) else { return }
-            server.adopt(socket)
-        }
+        for _ in 0..<Self.batch where !acceptOne() { return }
         Task(executorPreference: loop) { self.acceptAll() }
+    }
+
+    private func acceptOne() -> Bool {
+        // Out of descriptors: the clients wait in the kernel's queue until the next tick.
+        guard let socket = try? state.withLock({ state in try state.socket?.accept() }) else { return false }
+        server.adopt(socket)
+        return true
     }
 }

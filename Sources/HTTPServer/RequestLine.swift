@@ -14,10 +14,14 @@ struct RequestLine {
         }
         minorVersion = try Self.minorVersion(bytes, secondSpace + 1..<line.upperBound)
         method = Method(bytes.extracting(line.lowerBound..<firstSpace))
-        let target = try Self.originForm(bytes, firstSpace + 1..<secondSpace)
+        let target = try Self.pathAndQuery(bytes, firstSpace + 1..<secondSpace)
         let question = bytes.firstIndex(of: 0x3f, in: target) ?? target.upperBound
-        path = String(decoding: bytes.extracting(target.lowerBound..<question))
-        query = question < target.upperBound
+        // Only an absolute form can leave the path out.
+        path =
+            question == target.lowerBound
+            ? "/" : String(decoding: bytes.extracting(target.lowerBound..<question))
+        query =
+            question < target.upperBound
             ? String(decoding: bytes.extracting(question + 1..<target.upperBound)) : ""
     }
 
@@ -38,20 +42,27 @@ struct RequestLine {
     }
 
     /// The path and query of a target in origin form, absolute form or asterisk form (RFC 9112, section 3.2).
-    private static func originForm(_ bytes: RawSpan, _ target: Range<Int>) throws(HeadError) -> Range<Int> {
+    private static func pathAndQuery(_ bytes: RawSpan, _ target: Range<Int>) throws(HeadError) -> Range<Int> {
         for index in target where !isTargetCharacter(bytes.byte(at: index)) {
             throw HeadError(.badRequest, "the request target has a character that is not allowed")
         }
         guard let first = target.first else { throw HeadError(.badRequest, "the request target is empty") }
         if bytes.byte(at: first) == 0x2f { return target }
         if target.count == 1, bytes.byte(at: first) == 0x2a { return target }
+        return try afterAuthority(bytes, target)
+    }
+
+    /// What follows `http://HOST`; the host is for proxies and not looked at.
+    private static func afterAuthority(_ bytes: RawSpan, _ target: Range<Int>) throws(HeadError) -> Range<Int> {
         let scheme: StaticString = "http://"
-        if target.count > scheme.utf8CodeUnitCount, bytes.equals(first, scheme),
-            let slash = bytes.firstIndex(of: 0x2f, in: first + scheme.utf8CodeUnitCount..<target.upperBound)
-        {
-            return slash..<target.upperBound
+        let start = target.lowerBound + scheme.utf8CodeUnitCount
+        guard start < target.upperBound, bytes.equalsIgnoringCase(target.lowerBound..<start, scheme) else {
+            throw HeadError(.badRequest, "the request target does not begin with a slash")
         }
-        throw HeadError(.badRequest, "the request target does not begin with a slash")
+        let question = bytes.firstIndex(of: 0x3f, in: start..<target.upperBound) ?? target.upperBound
+        let end = bytes.firstIndex(of: 0x2f, in: start..<question) ?? question
+        guard end > start else { throw HeadError(.badRequest, "the request target has no host") }
+        return end..<target.upperBound
     }
 
     /// Visible ASCII without `#`, which never reaches a server.

@@ -7,6 +7,7 @@ import Glibc
 /// the file system each time whether what it remembers is still there, and works on any tree of files, such as a copy of
 /// a bucket. Below the root `.stowage` is the store's own, and symbolic links are nothing.
 package final class DirectoryObjectStore: ObjectStore {
+    /// The root as it was given.
     package let location: String
     let tree: DirectoryTree
     let cache: ObjectCache

@@ -7,7 +7,7 @@ extension DirectoryTree {
         let groups = Dictionary(grouping: keys.map { FilePlace($0.string) }, by: \.directory)
         for (path, places) in groups {
             guard let directory = try openIfPresent(path, O_RDONLY | O_DIRECTORY) else { continue }
-            for place in places { try unlink(place.name, in: directory.number) }
+            for place in places { try unlink(place, in: directory.number) }
             // Before the directory itself goes: a name that is gone must stay gone, an empty directory is no object.
             try synchronize(directory.number)
         }
@@ -20,9 +20,11 @@ extension DirectoryTree {
         prune(path)
     }
 
-    private func unlink(_ name: String, in directory: CInt) throws(SystemCallError) {
+    private func unlink(_ place: FilePlace, in directory: CInt) throws(SystemCallError) {
         do throws(SystemCallError) {
-            _ = try Posix.call("unlinkat", subject: subject(name)) { unlinkat(directory, name, 0) }
+            _ = try Posix.call("unlinkat", subject: subject("\(place.directory)/\(place.name)")) {
+                unlinkat(directory, place.name, 0)
+            }
         } catch {
             // A directory is no object.
             if !SystemCallError.meansAbsent(error.code) && error.code != EISDIR { throw error }

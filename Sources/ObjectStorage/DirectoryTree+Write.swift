@@ -28,10 +28,11 @@ extension DirectoryTree {
         by change: (_ directory: CInt, _ name: String) throws(SystemCallError) -> Void
     ) throws {
         let place = FilePlace(key.string)
+        var parents: [String] = []
         var attempt = 1
         while true {
             do throws(SystemCallError) {
-                return try enter(place, change)
+                return try enter(place, &parents, change)
             } catch {
                 let isRace = error.code == ENOENT || (error.code == EEXIST && condition == .absent)
                 guard isRace, attempt < Self.attempts else { throw error }
@@ -56,26 +57,25 @@ extension DirectoryTree {
     }
 
     private func enter(
-        _ place: FilePlace, _ change: (CInt, String) throws(SystemCallError) -> Void
+        _ place: FilePlace, _ parents: inout [String], _ change: (CInt, String) throws(SystemCallError) -> Void
     ) throws(SystemCallError) {
-        var changed: [String] = []
-        let directory = try openMaking(place.directory, &changed)
+        let directory = try openMaking(place.directory, &parents)
         try change(directory.number, place.name)
         try synchronize(directory.number)
-        // Deepest first: a journal that holds one of these changes holds the earlier ones, so the rest is cheap.
-        for path in changed.reversed() { try synchronizeDirectory(path) }
+        // Deepest first: a journal that holds one of these changes holds the earlier ones, so the rest is cheap. Whoever
+        // finds a directory that somebody else has only just made relies on that.
+        for path in parents.reversed() { try synchronizeDirectory(path) }
     }
 
-    /// Opens a directory, making what is missing on the way; `changed` gets the directories that have a new name.
-    private func openMaking(_ path: String, _ changed: inout [String]) throws(SystemCallError) -> OwnedDescriptor {
+    /// Opens a directory, making what is missing on the way; `parents` gets the directories that have a new name.
+    private func openMaking(_ path: String, _ parents: inout [String]) throws(SystemCallError) -> OwnedDescriptor {
         if let directory = try openDirectory(path) { return directory }
         var parent = "."
         var end = path.startIndex
         while end < path.endIndex {
             end = path.utf8[end...].dropFirst().firstIndex(of: UInt8(ascii: "/")) ?? path.endIndex
             let place = FilePlace(String(path[..<end]))
-            let isMade = try makeDirectory(place)
-            if isMade || !changed.isEmpty { changed.append(parent) }
+            if try makeDirectory(place) || !parents.isEmpty { parents.append(parent) }
             parent = String(path[..<end])
         }
         return try openExisting(path, O_RDONLY | O_DIRECTORY)
@@ -95,7 +95,7 @@ extension DirectoryTree {
     private func makeDirectory(_ place: FilePlace) throws(SystemCallError) -> Bool {
         let parent = try openExisting(place.directory, O_RDONLY | O_DIRECTORY)
         do throws(SystemCallError) {
-            _ = try Posix.call("mkdirat", subject: subject(place.directory)) {
+            _ = try Posix.call("mkdirat", subject: subject("\(place.directory)/\(place.name)")) {
                 mkdirat(parent.number, place.name, 0o750)
             }
             return true

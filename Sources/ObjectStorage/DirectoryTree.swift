@@ -107,7 +107,7 @@ extension DirectoryTree {
         _ = try openExisting(".", O_RDONLY | O_DIRECTORY)
         if readOnly { return }
         let file = try TemporaryFile(in: self)
-        try file.append([0].span.bytes)
+        try file.append([UInt8(0)].span.bytes)
         try file.synchronize()
         file.discard()
     }

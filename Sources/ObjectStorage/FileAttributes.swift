@@ -10,10 +10,8 @@ enum FileAttributes {
     /// Gives an open file its metadata and the present time, and returns what it is then. Not durable yet.
     static func seal(_ descriptor: CInt, _ metadata: ObjectMetadata) throws(SystemCallError) -> stat {
         try write(metadata, to: descriptor)
-        // By the exact clock, not by the kernel's tick: two writes within one tick must get different entity tags.
-        var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
-        let times = [now, now]
+        // Not left to the kernel, whose clock goes in ticks: two writes within one must get different entity tags.
+        let times = [timespec.now, timespec.now]
         _ = try Posix.call("futimens") { futimens(descriptor, times) }
         return try DirectoryTree.status(of: descriptor)
     }
@@ -85,11 +83,7 @@ struct FileIdentity: Equatable {
     }
 
     /// The present time for `isSettled`.
-    static var now: Int {
-        var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
-        return now.nanoseconds
-    }
+    static var now: Int { timespec.now.nanoseconds }
 }
 
 extension ObjectInfo {
@@ -104,5 +98,12 @@ extension ObjectInfo {
 }
 
 extension timespec {
+    /// By the exact clock, which is ahead of the kernel's tick.
+    fileprivate static var now: timespec {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        return now
+    }
+
     fileprivate var nanoseconds: Int { tv_sec &* 1_000_000_000 &+ tv_nsec }
 }

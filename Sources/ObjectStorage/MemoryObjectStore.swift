@@ -10,6 +10,7 @@ package final class MemoryObjectStore: ObjectStore {
 
     private let state = Mutex(State())
 
+    /// Makes an empty store.
     package init() {}
 
     package var location: String { "memory" }

@@ -16,7 +16,7 @@ package final class BlobUpload {
     private var appended = 0
 
     private var store: any ObjectStore { repository.store }
-    private var storedSize: Int { parts.last.map { $0.offset + $0.size } ?? 0 }
+    private var storedSize: Int { parts.last?.end ?? 0 }
 
     init(repository: Repository, token: UploadToken, parts: [UploadPart]) {
         self.repository = repository
@@ -32,8 +32,8 @@ package final class BlobUpload {
 
     /// Throws `UploadOffsetError` unless the next byte is the one at `start`.
     package func require(start: Int) async throws {
+        guard start != max(token.offset, storedSize) else { return }
         if isStale { throw RegistryError.uploadUnknown }
-        guard start != storedSize else { return }
         throw UploadOffsetError(offset: storedSize, token: try await currentToken(), id: id)
     }
 
@@ -45,10 +45,6 @@ package final class BlobUpload {
             guard digest != nil else { throw RegistryError.uploadUnknown }
             hasher = token.hasher
             return
-        }
-        if parts.count >= UploadPart.maximumCount {
-            throw RegistryError(
-                .blobUploadInvalid, "an upload may have at most \(UploadPart.maximumCount) pieces; send larger ones")
         }
         hasher = try await hash(algorithm: digest?.algorithm ?? token.hasher.algorithm)
         let isWhole = parts.isEmpty
@@ -68,7 +64,7 @@ package final class BlobUpload {
 
     /// Makes the request's bytes durable and returns the token to go on with.
     package func suspend() async throws -> String {
-        try await storePart()
+        try await storePart { StorageLayout.uploadPart($0, of: id) }
         return try await currentToken()
     }
 
@@ -77,7 +73,6 @@ package final class BlobUpload {
     /// Asking again after it succeeded succeeds again, as a client does that lost the answer.
     package func commit(expecting digest: Digest) async throws {
         if isStale { return try await confirm(digest) }
-        if hasher?.algorithm != digest.algorithm { hasher = try await hash(algorithm: digest.algorithm) }
         guard let actual = hasher?.digest, actual == digest else {
             try await discard()
             throw Self.mismatch(expected: digest, actual: hasher?.digest)
@@ -110,7 +105,7 @@ package final class BlobUpload {
         var hasher = ContentHasher(algorithm)
         var hashed = 0
         if token.hasher.algorithm == algorithm { (hasher, hashed) = (token.hasher, token.offset) }
-        for part in parts where part.offset >= hashed {
+        for part in parts where part.name.offset >= hashed {
             guard let object = try await store.get(part.key, range: nil) else { throw RegistryError.uploadUnknown }
             try await object.body.forEachChunk(on: repository.registry.blockingWork) { hasher.update($0) }
         }
@@ -119,22 +114,18 @@ package final class BlobUpload {
 
     // MARK: Storing
 
-    private func storePart() async throws {
-        guard let writer, appended > 0 else {
+    private func storePart(at key: (UploadPartName) -> ObjectKey) async throws {
+        guard let writer, let hasher, appended > 0 else {
             await dropWriter()
             return
         }
-        let key = StorageLayout.uploadPart(id, offset: storedSize)
+        let before = parts.last?.name.after ?? UploadPartName.mark(ContentHasher(token.hasher.algorithm).digest)
+        let name = UploadPartName(offset: storedSize, before: before, after: UploadPartName.mark(hasher.digest))
+        let key = key(name)
         self.writer = nil
-        do {
-            try await writer.commit(to: key, metadata: ObjectMetadata(), condition: .absent)
-        } catch ObjectStoreError.preconditionFailed {
-            // Another request of the same session was faster; this one's bytes are not part of it.
-            parts = try await UploadPart.all(of: id, in: store)
-            hasher = nil
-            throw UploadOffsetError(offset: storedSize, token: try await currentToken(), id: id)
-        }
-        parts.append(UploadPart(key: key, offset: storedSize, size: appended))
+        // What may be there has the same bytes: the request was sent twice.
+        try await writer.commit(to: key, metadata: ObjectMetadata(), condition: .always)
+        parts.append(UploadPart(key: key, name: name, size: appended))
         appended = 0
     }
 
@@ -155,21 +146,36 @@ package final class BlobUpload {
             writer = nil
             return
         }
-        try await storePart()
+        try await storePart { StorageLayout.lastUploadPart($0, of: id) }
         do {
             try await store.compose(parts.map(\.key), at: key, metadata: metadata, condition: .always)
-        } catch ObjectStoreError.noSuchKey {
-            // The same closing request ran twice at once, and the other one has published the content.
-            try await confirm(digest)
+        } catch let error as ObjectStoreError {
+            // The same closing request may have run twice at once, and the other one have published the content.
+            guard try await hasContent(of: digest) else {
+                if case .noSuchKey = error { throw RegistryError.uploadUnknown }
+                throw error
+            }
+            try await store.delete(parts.map(\.key))
         }
     }
 
     /// The end of an upload that was finished before: right only if this session had the content the blob has.
     private func confirm(_ digest: Digest) async throws {
-        guard (hasher ?? token.hasher).digest == digest, try await repository.blobs.stored(digest) != nil else {
-            throw RegistryError.uploadUnknown
-        }
+        guard try await hasContent(of: digest) else { throw RegistryError.uploadUnknown }
         try await repository.blobs.link(digest)
+    }
+
+    /// Whether the blob is there and has the bytes the session had, which are gone: only their hash is known.
+    private func hasContent(of digest: Digest) async throws -> Bool {
+        let content = (hasher ?? token.hasher).digest
+        guard let info = try await repository.blobs.stored(digest) else { return false }
+        if content.algorithm == digest.algorithm { return content == digest }
+        guard info.size == token.offset + appended,
+            let object = try await store.get(StorageLayout.blob(digest), range: nil)
+        else { return false }
+        var hasher = ContentHasher(content.algorithm)
+        try await object.body.forEachChunk(on: repository.registry.blockingWork) { hasher.update($0) }
+        return hasher.digest == content
     }
 
     private func discard() async throws {

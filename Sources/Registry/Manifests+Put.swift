@@ -27,9 +27,11 @@ extension Manifests {
         let manifest = try await parse(bytes, contentType, digest)
         try await linkReferences(of: manifest)
         try await repository.enterCatalog()
-        try await store(manifest, alsoAsBlob: expected != nil)
+        try await storeReferrer(manifest)
+        if expected != nil { try await storeBlob(manifest) }
+        try await storeRecord(manifest)
         for tag in tags { try await set(tag, to: manifest) }
-        try await restoreRecord(of: manifest)
+        try await restore(manifest)
         return PutResult(digest: digest, subject: manifest.subject?.digest)
     }
 
@@ -83,39 +85,47 @@ extension Manifests {
 
     // MARK: Writing
 
-    private func store(_ manifest: Manifest, alsoAsBlob: Bool) async throws {
-        let metadata = ObjectMetadata(contentType: manifest.mediaType.string)
-        if let subject = manifest.subject {
-            let key = StorageLayout.referrer(manifest.digest, of: subject.digest, in: repository.name)
-            if try await store.head(key) == nil {
-                try await store.put([], at: key, metadata: ObjectMetadata(), condition: .always)
-            }
+    private func storeReferrer(_ manifest: Manifest) async throws {
+        guard let subject = manifest.subject else { return }
+        let key = StorageLayout.referrer(manifest.digest, of: subject.digest, in: repository.name)
+        guard try await store.head(key) == nil else { return }
+        try await store.put([], at: key, metadata: ObjectMetadata(), condition: .always)
+    }
+
+    /// s3lo looks for the children of an index among the blobs.
+    private func storeBlob(_ manifest: Manifest) async throws {
+        let key = StorageLayout.blob(manifest.digest)
+        guard try await store.head(key)?.size != manifest.bytes.count else { return }
+        try await store.put(manifest.bytes, at: key, metadata: metadata(of: manifest), condition: .always)
+    }
+
+    private func storeRecord(_ manifest: Manifest) async throws {
+        let key = StorageLayout.manifest(manifest.digest, in: repository.name)
+        let metadata = metadata(of: manifest)
+        let present = try await store.bytes(of: key, limit: .max)
+        // The same bytes may be pushed again as another type, and the last push counts; and a push mends what is broken.
+        if present?.bytes != manifest.bytes || present?.info.metadata != metadata {
+            try await store.put(manifest.bytes, at: key, metadata: metadata, condition: .always)
         }
-        // s3lo looks for the children of an index among the blobs.
-        let blob = StorageLayout.blob(manifest.digest)
-        if alsoAsBlob, try await store.head(blob)?.size != manifest.bytes.count {
-            try await store.put(manifest.bytes, at: blob, metadata: metadata, condition: .always)
-        }
-        let record = StorageLayout.manifest(manifest.digest, in: repository.name)
-        let present = try await store.head(record)
-        // The same bytes may be pushed again as another type, and the last push counts.
-        if present?.size != manifest.bytes.count || present?.metadata.contentType != metadata.contentType {
-            try await store.put(manifest.bytes, at: record, metadata: metadata, condition: .always)
-        }
+    }
+
+    private func metadata(of manifest: Manifest) -> ObjectMetadata {
+        ObjectMetadata(contentType: manifest.mediaType.string)
     }
 
     private func set(_ tag: Tag, to manifest: Manifest) async throws {
         let metadata = ObjectMetadata(
             contentType: manifest.mediaType.string,
-            userMetadata: [Self.algorithmKey: manifest.digest.algorithm.rawValue])
+            userMetadata: [Self.digestKey: manifest.digest.string])
         try await store.put(
             manifest.bytes, at: StorageLayout.tag(tag, in: repository.name), metadata: metadata, condition: .always)
     }
 
-    /// A delete of the same digest may have run between the record and the tags: the push counts as the later one.
-    private func restoreRecord(of manifest: Manifest) async throws {
-        guard try await !has(manifest.digest) else { return }
-        try await store(manifest, alsoAsBlob: false)
+    /// A delete of the same digest may have run meanwhile: the push counts as the later one. In the other order than
+    /// before, because a delete takes the referrer first.
+    private func restore(_ manifest: Manifest) async throws {
+        if try await !has(manifest.digest) { try await storeRecord(manifest) }
+        try await storeReferrer(manifest)
     }
 }
 

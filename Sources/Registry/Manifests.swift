@@ -12,8 +12,9 @@ package struct StoredManifest: Sendable {
 
 /// The manifests of a repository.
 package struct Manifests: Sendable {
-    /// User metadata of a tag: the algorithm of the digest it was pushed under.
-    static let algorithmKey = "digest-algorithm"
+    /// User metadata of a tag: the digest it was pushed under. Where it does not fit the bytes, another tool has written
+    /// them, and nothing that is kept beside them counts.
+    static let digestKey = "digest"
 
     let repository: Repository
     var store: any ObjectStore { repository.store }
@@ -36,12 +37,14 @@ package struct Manifests: Sendable {
     /// Removes a manifest and every tag that points to it.
     package func delete(_ digest: Digest) async throws {
         guard let manifest = try await record(digest) else { throw Self.unknown(.digest(digest)) }
+        // A manifest that came in before today's rules may not parse any more; it then has no subject to be listed at.
+        let parsed = try? await parse(manifest.bytes, manifest.mediaType, digest)
+        if let subject = parsed?.subject {
+            // First: who puts the record back because it is gone puts this back as well.
+            try await store.delete([StorageLayout.referrer(digest, of: subject.digest, in: repository.name)])
+        }
         try await store.delete([StorageLayout.manifest(digest, in: repository.name)])
         try await deleteTags(of: manifest)
-        // A manifest that came in before today's rules may not parse any more; it then has no subject to be listed at.
-        let parsed = try? Manifest(bytes: manifest.bytes, contentType: manifest.mediaType, digest: digest)
-        guard let subject = parsed?.subject else { return }
-        try await store.delete([StorageLayout.referrer(digest, of: subject.digest, in: repository.name)])
     }
 
     // MARK: Reading
@@ -61,9 +64,15 @@ package struct Manifests: Sendable {
     private func tagged(_ tag: Tag) async throws -> StoredManifest? {
         let key = StorageLayout.tag(tag, in: repository.name)
         guard let object = try await store.bytes(of: key, limit: Manifest.maximumSize) else { return nil }
-        let digest = Digest(of: object.bytes, algorithm: try await algorithm(of: object))
+        let (bytes, modified) = (object.bytes, object.info.modified)
+        if let digest = Self.pushedDigest(object), Digest(of: bytes, algorithm: digest.algorithm) == digest {
+            return StoredManifest(bytes: bytes, mediaType: mediaType(of: object), digest: digest, modified: modified)
+        }
+        guard let mediaType = Manifest.detectMediaType(bytes) else {
+            throw ObjectStoreError.unavailable("\(key) does not hold a manifest")
+        }
         return StoredManifest(
-            bytes: object.bytes, mediaType: mediaType(of: object), digest: digest, modified: object.info.modified)
+            bytes: bytes, mediaType: mediaType, digest: try await digest(of: bytes), modified: modified)
     }
 
     /// The type it was pushed with, or what the bytes say when a copy of the store has lost that.
@@ -72,17 +81,18 @@ package struct Manifests: Sendable {
         return Manifest.detectMediaType(object.bytes) ?? .ociManifest
     }
 
-    /// The algorithm a tag's digest was pushed under, or, when a copy of the store has lost that, the one whose record
-    /// the repository has.
-    private func algorithm(of object: SmallObject) async throws -> Digest.Algorithm {
-        if let name = object.info.metadata.userMetadata[Self.algorithmKey] {
-            return Digest.Algorithm(rawValue: name) ?? .sha256
-        }
-        let longer = Digest(of: object.bytes, algorithm: .sha512)
-        let shorter = Digest(of: object.bytes, algorithm: .sha256)
-        if try await store.head(StorageLayout.manifest(shorter, in: repository.name)) != nil { return .sha256 }
-        let hasLonger = try await store.head(StorageLayout.manifest(longer, in: repository.name)) != nil
-        return hasLonger ? .sha512 : .sha256
+    /// What is noted beside a tag's bytes; nil for what another tool wrote or copied.
+    private static func pushedDigest(_ object: SmallObject) -> Digest? {
+        // Another tool's text that is no digest means as little as none.
+        object.info.metadata.userMetadata[digestKey].flatMap { try? Digest($0) }
+    }
+
+    /// The digest of bytes of which nobody knows what they were pushed under: the one the repository has a record of.
+    private func digest(of bytes: [UInt8]) async throws -> Digest {
+        let shorter = Digest(of: bytes)
+        if try await store.head(StorageLayout.manifest(shorter, in: repository.name)) != nil { return shorter }
+        let longer = Digest(of: bytes, algorithm: .sha512)
+        return try await store.head(StorageLayout.manifest(longer, in: repository.name)) == nil ? shorter : longer
     }
 
     static func unknown(_ reference: Reference) -> RegistryError {
@@ -93,13 +103,16 @@ package struct Manifests: Sendable {
 
     // MARK: Deleting
 
+    /// One after the other, so that there is hardly time for a tag to be moved between the look at it and its end.
     private func deleteTags(of manifest: StoredManifest) async throws {
-        var keys: [ObjectKey] = []
         for (tag, size) in try await repository.tags.listed() where size == manifest.bytes.count {
             let key = StorageLayout.tag(tag, in: repository.name)
-            let object = try await store.bytes(of: key, limit: Manifest.maximumSize)
-            if object?.bytes == manifest.bytes { keys.append(key) }
+            guard let object = try await store.bytes(of: key, limit: Manifest.maximumSize),
+                object.bytes == manifest.bytes,
+                // The same bytes pushed under the other algorithm are another manifest.
+                Self.pushedDigest(object)?.algorithm ?? manifest.digest.algorithm == manifest.digest.algorithm
+            else { continue }
+            try await store.delete([key])
         }
-        try await store.delete(keys)
     }
 }

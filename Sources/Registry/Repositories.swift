@@ -1,7 +1,7 @@
 package import EventLoop
+import Glibc
 package import OCI
 package import ObjectStorage
-import Glibc
 
 /// Which blobs a caller may see in a repository that does not hold them itself.
 package enum Visibility: Sendable {

@@ -10,7 +10,9 @@ package import ObjectStorage
 ///                                                         `deleted` when it was deleted from the repository
 ///     registry/<name>/_referrers/<alg>/<hex>/<alg>/<hex>  empty: subject, then referrer
 ///     registry/_catalog/<name>!                           empty: this repository has or had a manifest
-///     registry/_uploads/<id>/<offset>                     bytes of an unfinished upload from that offset on
+///     registry/_uploads/<id>/<offset>-<before>-<after>    bytes of an unfinished upload from that offset on, and the
+///                                                         hashes of all content before them and up to their end
+///     registry/_uploads/<id>/<the same>-last              such bytes of a closing request
 ///     registry/_uploads/<id>/cancelled                    empty: the client gave the upload up
 ///     registry/_keys/uploads                              the secret that signs upload sessions
 ///
@@ -43,9 +45,15 @@ package enum StorageLayout {
         ObjectKey("\(catalogPrefix)\(name.string)\(catalogSuffix)")
     }
 
-    package static func uploadPart(_ id: UploadID, offset: Int) -> ObjectKey {
-        let digits = String(offset)
-        return ObjectKey("\(upload(id))\(String(repeating: "0", count: max(0, 20 - digits.count)))\(digits)")
+    static func uploadPart(_ name: UploadPartName, of id: UploadID) -> ObjectKey {
+        let digits = String(name.offset)
+        let zeros = String(repeating: "0", count: max(0, offsetLength - digits.count))
+        return ObjectKey("\(upload(id))\(zeros)\(digits)-\(name.before)-\(name.after)")
+    }
+
+    /// Apart from the others, because a closing request that is sent again brings the bytes again.
+    static func lastUploadPart(_ name: UploadPartName, of id: UploadID) -> ObjectKey {
+        ObjectKey("\(uploadPart(name, of: id).string)-last")
     }
 
     package static func uploadCancelled(_ id: UploadID) -> ObjectKey {
@@ -67,6 +75,7 @@ package enum StorageLayout {
     static let catalogPrefix = "registry/_catalog/"
     static let uploadsPrefix = "registry/_uploads/"
     private static let catalogSuffix = "!"
+    private static let offsetLength = 20
     private static let tagSuffix = "/manifest.json"
 
     // MARK: Reading keys back; nil for a key that is not ours
@@ -93,9 +102,10 @@ package enum StorageLayout {
         return try? Digest("\(path[0]):\(path[1])")
     }
 
-    static func uploadOffset(of key: ObjectKey, of id: UploadID) -> Int? {
-        let digits = key.string.dropFirst(upload(id).count)
-        return digits.count == 20 ? Int(digits) : nil
+    static func uploadPartName(ofKey key: ObjectKey, of id: UploadID) -> UploadPartName? {
+        let pieces = key.string.dropFirst(upload(id).count).split(separator: "-", omittingEmptySubsequences: false)
+        guard pieces.count == 3, pieces[0].utf8.count == offsetLength, let offset = Int(pieces[0]) else { return nil }
+        return UploadPartName(offset: offset, before: String(pieces[1]), after: String(pieces[2]))
     }
 
     static func uploadID(of key: ObjectKey) -> UploadID? {

@@ -43,8 +43,10 @@ package struct Tags: Sendable {
     /// Where to go on inside a nested repository or what other tools keep beside a tag: at the tag itself if it is
     /// still to come, otherwise behind everything.
     private static func skip(_ component: Substring, at key: ObjectKey, prefix: String) -> String {
-        let beforeTag = "\(prefix)\(component)/manifest.jsom"
-        return key < ObjectKey(beforeTag) ? beforeTag : "\(prefix)\(component)/\u{7f}"
+        let nearlyTag = "\(prefix)\(component)/manifest.jsom\u{7f}"
+        if key < ObjectKey(nearlyTag) { return nearlyTag }
+        // Whatever sorts between the two, the tag itself is not skipped.
+        return key < ObjectKey("\(prefix)\(component)/manifest.json") ? key.string : "\(prefix)\(component)/\u{7f}"
     }
 
     /// Every tag with the size of its manifest, in the order of the keys, which is not that of the tags: `1.0-x` comes

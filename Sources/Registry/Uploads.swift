@@ -33,7 +33,7 @@ package struct Uploads: Sendable {
             text, repository: repository.name, subject: repository.subject, now: registry.now())
         guard let token else { throw RegistryError.uploadUnknown }
         let parts = try await UploadPart.all(of: token.id, in: repository.store)
-        return BlobUpload(repository: repository, token: token, parts: parts)
+        return BlobUpload(repository: repository, token: token, parts: UploadPart.chain(of: token, in: parts))
     }
 
     private func newToken(_ algorithm: Digest.Algorithm) -> UploadToken {
@@ -44,33 +44,5 @@ package struct Uploads: Sendable {
 
     private func text(of token: UploadToken) -> String {
         registry.signer.text(of: token, repository: repository.name, subject: repository.subject)
-    }
-}
-
-/// One request's bytes of an upload, as an object of their own.
-struct UploadPart: Sendable {
-    let key: ObjectKey
-    let offset: Int
-    let size: Int
-
-    /// Objects one session may have: more requests than that are no upload but an attack.
-    static let maximumCount = 10_000
-
-    /// The parts of a session without gaps from the start; `BLOB_UPLOAD_UNKNOWN` when it was cancelled.
-    static func all(of id: UploadID, in store: any ObjectStore) async throws -> [UploadPart] {
-        var parts: [UploadPart] = []
-        var position: String?
-        while true {
-            let page = try await store.list(prefix: StorageLayout.upload(id), after: position, limit: 1000)
-            for object in page.objects {
-                if object.key == StorageLayout.uploadCancelled(id) { throw RegistryError.uploadUnknown }
-                guard let offset = StorageLayout.uploadOffset(of: object.key, of: id),
-                    offset == parts.last.map({ $0.offset + $0.size }) ?? 0
-                else { continue }
-                parts.append(UploadPart(key: object.key, offset: offset, size: object.size))
-            }
-            guard page.isTruncated, let last = page.objects.last else { return parts }
-            position = last.key.string
-        }
     }
 }

@@ -21,6 +21,7 @@ struct BlobEndpoint {
 
     private func head(_ head: RequestHead) async throws -> Response {
         guard let info = try await repository.blobs.find(digest) else { throw unknown }
+        if EntityTag.matches(head, digest) { return Response(.notModified, fields: fields) }
         return Response(.ok, fields: fields, body: .omitted(length: info.size))
     }
 
@@ -90,7 +91,7 @@ enum EntityTag {
         guard let field = head.value("If-None-Match") else { return false }
         let wanted = of(digest)
         return field.split(separator: ",").contains { item in
-            let tag = item.drop { $0 == " " || $0 == "\t" }
+            let tag = item.drop { $0 == " " || $0 == "\t" }.prefix { $0 != " " && $0 != "\t" }
             return tag == wanted || tag == "*" || tag == "W/\(wanted)"
         }
     }

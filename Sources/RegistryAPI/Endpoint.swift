@@ -64,6 +64,9 @@ package enum Endpoint: Equatable, Sendable {
     }
 
     private static func repository(_ components: ArraySlice<String>) throws(RegistryError) -> RepositoryName {
+        guard components.allSatisfy({ !$0.utf8.contains(UInt8(ascii: "/")) }) else {
+            throw RegistryError(.nameInvalid, "a repository name has no escaped slash")
+        }
         do {
             return try RepositoryName(components.joined(separator: "/"))
         } catch {

@@ -42,7 +42,8 @@ struct ListEndpoints {
         var response = Self.json(ReferrersIndex(manifests: page.descriptors).encoded())
         response.fields = [("Content-Type", MediaType.ociIndex.string)]
         if filter != nil { response.fields.append(("OCI-Filters-Applied", "artifactType")) }
-        if let next = page.next {
+        // Nobody gets on by pages without entries.
+        if let next = page.next, limit != 0 {
             var parameters: [String] = []
             if let limit { parameters.append("n=\(limit)") }
             if let filter { parameters.append("artifactType=\(PercentCoding.encode(filter))") }
@@ -57,7 +58,8 @@ struct ListEndpoints {
         guard let text = query["n"] else { return nil }
         guard !text.isEmpty, text.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else {
             throw RegistryError(
-                .paginationNumberInvalid, "n is not a number of entries", detail: .values(["n": String(text.prefix(64))])
+                .paginationNumberInvalid, "n is not a number of entries",
+                detail: .values(["n": String(text.prefix(64))])
             )
         }
         return min(Int(text) ?? Self.maximumPage, Self.maximumPage)

@@ -1,7 +1,7 @@
 package import HTTPServer
-package import Registry
 import OCI
 import ObjectStorage
+package import Registry
 import Synchronization
 
 /// Answers the endpoints of the Distribution specification.
@@ -49,8 +49,9 @@ package final class RegistryHandler: HTTPHandler {
             return response
         } catch {
             guard var response = ErrorResponder.response(to: error) else { throw error }
-            if let error = error as? ObjectStoreError { onFailure(error, request.id) }
-            if let error = error as? UploadOffsetError, case .upload(let name, _)? = try Endpoint(path: request.head.path)
+            if response.status.code >= 500 { onFailure(error, request.id) }
+            if let error = error as? UploadOffsetError,
+                case .upload(let name, _)? = try Endpoint(path: request.head.path)
             {
                 response.fields += UploadEndpoint.fields(name, id: error.id, token: error.token, offset: error.offset)
             }
@@ -62,9 +63,7 @@ package final class RegistryHandler: HTTPHandler {
     private func respond(to request: Request, _ endpoint: Endpoint, _ query: Query) async throws -> Response {
         let settings = settings
         let method = request.head.method
-        if settings.readOnly, method != .get, method != .head {
-            throw RegistryError(.unsupported, "this registry is read-only")
-        }
+        if settings.readOnly, method != .get, method != .head { return Self.readOnly }
         let repositories = settings.repositories
         let response: Response? =
             switch endpoint {
@@ -74,7 +73,8 @@ package final class RegistryHandler: HTTPHandler {
             case .tags(let name):
                 try await ListEndpoints(repositories: repositories, query: query).tags(of: name, method)
             case .referrers(let name, let subject):
-                try await ListEndpoints(repositories: repositories, query: query).referrers(of: subject, in: name, method)
+                try await ListEndpoints(repositories: repositories, query: query).referrers(
+                    of: subject, in: name, method)
             case .manifest(let name, let reference):
                 try await ManifestEndpoint(repository: repositories.repository(name), reference: reference)
                     .respond(to: request, query)
@@ -85,16 +85,18 @@ package final class RegistryHandler: HTTPHandler {
             case .upload(let name, let token):
                 try await UploadEndpoint(repository: repositories.repository(name)).respond(to: request, token, query)
             }
-        return response ?? Self.methodNotAllowed(endpoint)
+        return response
+            ?? Self.methodNotAllowed("the endpoint does not have this method", allowed: endpoint.allowedMethods)
     }
 
     private static let notFound = ErrorResponder.response(
         .notFound, [RegistryError(.unsupported, "no such endpoint; the API begins at /v2/")])
 
-    private static func methodNotAllowed(_ endpoint: Endpoint) -> Response {
-        var response = ErrorResponder.response(
-            .methodNotAllowed, [RegistryError(.unsupported, "the endpoint does not have this method")])
-        response.fields.append(("Allow", endpoint.allowedMethods))
+    private static let readOnly = methodNotAllowed("this registry is read-only", allowed: "GET, HEAD")
+
+    private static func methodNotAllowed(_ reason: String, allowed: String) -> Response {
+        var response = ErrorResponder.response(.methodNotAllowed, [RegistryError(.unsupported, reason)])
+        response.fields.append(("Allow", allowed))
         return response
     }
 }

@@ -20,7 +20,8 @@ struct UploadEndpoint {
             return created(digest)
         }
         let session = repository.uploads.begin(algorithm: try algorithm(query))
-        return Response(.accepted, fields: Self.fields(repository.name, id: session.id, token: session.token, offset: 0))
+        return Response(
+            .accepted, fields: Self.fields(repository.name, id: session.id, token: session.token, offset: 0))
     }
 
     /// The digest if the blob could be mounted; if not, the client goes on with an ordinary upload.

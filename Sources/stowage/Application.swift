@@ -12,6 +12,7 @@ final class Application: Sendable {
     private let configuration: Mutex<Configuration>
     private let reload: @Sendable () throws -> Configuration
     private let store: any ObjectStore
+    private let blockingWork = BlockingWork()
     private let janitor: Janitor
     private let registry: RegistryHandler
     private let server: HTTPServer
@@ -26,11 +27,7 @@ final class Application: Sendable {
         self.reload = reload
         logging = ServerLogging(configuration.log)
         let metrics = Metrics()
-        let blockingWork = BlockingWork()
-        let directory = try DirectoryObjectStore(
-            root: configuration.storage.location, blockingWork: blockingWork,
-            cacheLimit: configuration.storage.cacheSize.bytes, readOnly: configuration.readOnly)
-        try await directory.probe(readOnly: configuration.readOnly)
+        let directory = try await configuration.openStore(blockingWork)
         store = MeteredObjectStore(base: directory, metrics: metrics)
         let repositories = try await Repositories(
             store: store, blockingWork: blockingWork, options: configuration.registryOptions,
@@ -47,18 +44,20 @@ final class Application: Sendable {
             try EventLoop(name: "stowage.loop.\(index)")
         }
         let box = ServerBox()
+        let readiness = Readiness(
+            probe: { [store, registry] in try await store.probe(readOnly: registry.settings.readOnly) },
+            clock: { EventLoop.now })
         let operations = OperationsHandler(
             registry: registry,
             metrics: {
                 metrics.exposition(openConnections: box.server?.openConnections ?? 0, version: Version.current)
             },
-            probe: { [store, registry] in try await store.probe(readOnly: registry.settings.readOnly) },
-            isDraining: { box.server?.isDraining ?? false }, clock: { EventLoop.now })
+            readiness: readiness, isDraining: { box.server?.isDraining ?? false })
         server = HTTPServer(
             loops: loops, limits: configuration.serverLimits, handler: operations,
             observers: logging.observers(metrics: metrics))
         box.server = server
-        janitor = Janitor(directory: directory, registry: registry, log: logging.logger)
+        janitor = Janitor(directory: directory, registry: registry, logging: logging)
         try await server.listen(on: socket)
         janitor.start()
     }
@@ -78,24 +77,37 @@ final class Application: Sendable {
     }
 
     /// Reads the configuration again and applies what can change while the server runs; a bad one changes nothing.
-    func reloadConfiguration() {
+    func reloadConfiguration() async {
         do {
             let fresh = try reload()
-            let old = configuration.withLock { $0 }
+            var settings = registry.settings
+            settings.repositories = try await repositories(fresh)
+            settings.readOnly = fresh.readOnly
+            registry.settings = settings
+            server.limits = fresh.serverLimits
+            logging.apply(fresh.log)
+            let old = configuration.withLock { configuration in
+                defer { configuration = fresh.keepingWhatNeedsRestart(of: configuration) }
+                return configuration
+            }
             for setting in old.settingsThatNeedRestart(comparedTo: fresh) {
                 logger.warning("\(setting) has changed, which takes effect with the next start")
             }
-            configuration.withLock { $0 = fresh }
-            logging.apply(fresh.log)
-            server.limits = fresh.serverLimits
-            var settings = registry.settings
-            settings.repositories = Repositories(settings.repositories, options: fresh.registryOptions)
-            settings.readOnly = fresh.readOnly
-            registry.settings = settings
             logger.info("configuration reloaded")
         } catch {
             logger.error("the configuration was not reloaded: \(error)")
         }
+    }
+
+    /// The registry as `fresh` wants it.
+    private func repositories(_ fresh: Configuration) async throws -> Repositories {
+        let settings = registry.settings
+        guard settings.readOnly, !fresh.readOnly else {
+            return Repositories(settings.repositories, options: fresh.registryOptions)
+        }
+        // It may write from now on: what signs its uploads has to be in the store, or a restart would end them.
+        try await store.probe(readOnly: false)
+        return try await Repositories(store: store, blockingWork: blockingWork, options: fresh.registryOptions)
     }
 }
 
@@ -133,6 +145,28 @@ extension Configuration {
         options.missingReferences = manifests.missingReferences
         options.uploadAge = uploads.maximumAge.seconds
         return options
+    }
+
+    /// Opens the directory and proves that it can be used.
+    fileprivate func openStore(_ blockingWork: BlockingWork) async throws -> DirectoryObjectStore {
+        do {
+            let store = try DirectoryObjectStore(
+                root: storage.location, blockingWork: blockingWork, cacheLimit: storage.cacheSize.bytes,
+                readOnly: readOnly)
+            try await store.probe(readOnly: readOnly)
+            return store
+        } catch {
+            throw ConfigurationError("the directory \(storage.location) cannot be used: \(error)")
+        }
+    }
+
+    /// These settings with those of `running` that are read only at the start.
+    fileprivate func keepingWhatNeedsRestart(of running: Configuration) -> Configuration {
+        var kept = self
+        kept.listen = running.listen
+        kept.storage = running.storage
+        kept.http.eventLoops = running.http.eventLoops
+        return kept
     }
 
     /// The settings that differ and are read only at the start.

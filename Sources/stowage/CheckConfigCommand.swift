@@ -6,7 +6,9 @@ struct CheckConfigCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check-config",
         abstract: "Say what is wrong with a configuration file, by key and line.",
-        discussion: "Reads only the file: the environment and a running server do not matter. Exits with 1 if anything is wrong.")
+        discussion: """
+            Reads only the file: the environment and a running server do not matter. Exits with 1 if anything is wrong.
+            """)
 
     @Argument(help: "The YAML file.")
     var file: String

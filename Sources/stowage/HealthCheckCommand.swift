@@ -45,7 +45,8 @@ private struct StatusQuery {
     private let target: String
 
     init(_ url: String) throws(Failure) {
-        guard let parts = URLComponents(string: url), parts.scheme == "http", let host = parts.host, !host.isEmpty else {
+        guard let parts = URLComponents(string: url), parts.scheme == "http", let host = parts.host, !host.isEmpty
+        else {
             throw Failure(description: "expected http://HOST:PORT/PATH")
         }
         // As inet_pton and getaddrinfo want an IPv6 address.
@@ -57,7 +58,9 @@ private struct StatusQuery {
     /// Sends the request and reads the status. Throws `Failure` or `SystemCallError`.
     func answer() throws -> Int {
         let descriptor = try connect()
-        let request = Array("GET \(target) HTTP/1.1\r\nHost: \(host)\r\nConnection: close\r\n\r\n".utf8)
+        let request = Array(
+            "GET \(target) HTTP/1.1\r\nHost: \(host)\r\nUser-Agent: stowage-healthcheck\r\nConnection: close\r\n\r\n"
+                .utf8)
         // Shorter than any socket's buffer, so it goes out whole.
         _ = try Posix.call("send") { send(descriptor.number, request, request.count, CInt(MSG_NOSIGNAL)) }
         var answer: [UInt8] = []

@@ -10,13 +10,13 @@ final class Janitor: Sendable {
 
     private let directory: DirectoryObjectStore
     private let registry: RegistryHandler
-    private let log: Logger
+    private let logging: ServerLogging
     private let task = Mutex<Task<Void, Never>?>(nil)
 
-    init(directory: DirectoryObjectStore, registry: RegistryHandler, log: Logger) {
+    init(directory: DirectoryObjectStore, registry: RegistryHandler, logging: ServerLogging) {
         self.directory = directory
         self.registry = registry
-        self.log = log
+        self.logging = logging
     }
 
     func start() {
@@ -41,10 +41,10 @@ final class Janitor: Sendable {
         let age = settings.repositories.options.uploadAge
         do {
             let removed = try await settings.repositories.removeAbandonedUploads(olderThan: age)
-            if removed > 0 { log.info("removed \(removed) abandoned uploads") }
+            if removed > 0 { logging.logger.info("removed \(removed) abandoned uploads") }
             try await directory.removeStaleTemporaryFiles(olderThan: age)
         } catch {
-            log.warning("cleaning up abandoned uploads failed: \(error)")
+            logging.logger.warning("cleaning up abandoned uploads failed: \(error)")
         }
     }
 }

@@ -26,6 +26,8 @@ struct ServeCommand: AsyncParsableCommand {
     var allowAnonymous = false
 
     func run() async throws {
+        // Before anybody can see the server: who sees it may signal it.
+        let signals = Signals()
         let application: Application
         let configuration: Configuration
         do {
@@ -40,8 +42,15 @@ struct ServeCommand: AsyncParsableCommand {
         } catch {
             try StandardError.fail(Self.sentence(error))
         }
+        signals.startServing()
         announce(application.address, configuration)
-        await untilStopped(application)
+        let reloading = Task { [reloads = signals.reloads] in
+            for await _ in reloads { await application.reloadConfiguration() }
+        }
+        for await _ in signals.stops {}
+        reloading.cancel()
+        await application.stop()
+        withExtendedLifetime(signals) {}
     }
 
     /// Reads the configuration as this command line wants it, now or on SIGHUP.
@@ -55,7 +64,8 @@ struct ServeCommand: AsyncParsableCommand {
         }
     }
 
-    private var overrides: [ConfigurationLoader.Override] {
+    /// What this command line says besides the file.
+    var overrides: [ConfigurationLoader.Override] {
         let options: [(path: [String], value: String?, option: String)] = [
             (["storage", "location"], storage, "--storage"),
             (["listen"], listen, "--listen"),
@@ -80,15 +90,6 @@ struct ServeCommand: AsyncParsableCommand {
         fflush(nil)
     }
 
-    private func untilStopped(_ application: Application) async {
-        let (stops, continuation) = AsyncStream.makeStream(of: Void.self)
-        let signals = Signals(
-            onStop: { continuation.finish() }, onReload: { application.reloadConfiguration() })
-        for await _ in stops {}
-        await application.stop()
-        withExtendedLifetime(signals) {}
-    }
-
     /// One line that says what went wrong, for errors of every floor.
     private static func sentence(_ error: any Error) -> String {
         switch error {
@@ -104,11 +105,10 @@ enum OpenFileLimit {
     /// Takes what the system allows this process at most.
     static func raise() {
         var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0, limit.rlim_cur < limit.rlim_max else {
-            return
-        }
+        let files = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        guard getrlimit(files, &limit) == 0, limit.rlim_cur < limit.rlim_max else { return }
         limit.rlim_cur = limit.rlim_max
         // Best effort: the server works with fewer, and answers 503 above its own limit of connections.
-        _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        _ = setrlimit(files, &limit)
     }
 }

@@ -4,7 +4,6 @@ import Testing
 
 @Suite("BlockingWork")
 struct BlockingWorkTests {
-    private final class Held: Sendable {}
     private struct Failure: Error, Equatable { let number: Int }
 
     @Test("returns what the work returns, and throws what it throws")
@@ -15,7 +14,7 @@ struct BlockingWorkTests {
     }
 
     /// Calls that wait for a disk must not wait for each other: each here ends only when all of them have begun.
-    @Test("as many calls as the width run at once, whatever the number of cores", .timeLimit(.minutes(1)))
+    @Test("as many calls as the width run at once, whatever the number of cores", .timeLimit(.minutes(5)))
     func runsAtOnce() async throws {
         let work = BlockingWork(width: 16)
         let meeting = Meeting(size: 16)
@@ -49,24 +48,43 @@ struct BlockingWorkTests {
         #expect(most <= 3)
     }
 
-    @Test("what finished work held is let go of, although more work waits")
+    @Test("what finished work held is let go of, although more work waits", .timeLimit(.minutes(5)))
     func letsGo() async throws {
         let work = BlockingWork(width: 1)
-        let gate = Meeting(size: 2)
-        let held = Guarded<Held?>(Held())
-        weak let watched = held.value
-        async let first: Void = run(work, holding: held)
-        async let second: Void = work.run { gate.arrive() }
-        async let third: Void = work.run {}
+        let (begin, end) = (Meeting(size: 2), Meeting(size: 2))
+        async let first: Void = work.run { begin.arrive() }
+        let (alive, run) = (Guarded(0), Guarded(0))
+        let tasks = (0..<11).map { _ in
+            Task {
+                // The closure alone holds the object. The tenth call waits while the last one is still queued.
+                try await work.run { [held = Held(alive)] in
+                    let number = run.change { count in
+                        count += 1
+                        return count
+                    }
+                    if number == 10 { end.arrive() }
+                    withExtendedLifetime(held) {}
+                }
+            }
+        }
+        try await eventually { alive.value == 11 }
+        begin.arrive()
         try await first
-        // The second call has begun or waits, the third waits behind it.
-        #expect(watched == nil)
-        gate.arrive()
-        _ = try await (second, third)
+        try await eventually { run.value == 10 && alive.value == 2 }
+        end.arrive()
+        for task in tasks { try await task.value }
+        #expect(alive.value == 0)
     }
 
-    private func run(_ work: BlockingWork, holding held: Guarded<Held?>) async throws {
-        let object = held.change { $0.take() }
-        try await work.run { withExtendedLifetime(object) {} }
+    /// Counts how many of it there are.
+    private final class Held: Sendable {
+        private let alive: Guarded<Int>
+
+        init(_ alive: Guarded<Int>) {
+            self.alive = alive
+            alive.change { $0 += 1 }
+        }
+
+        deinit { alive.change { $0 -= 1 } }
     }
 }

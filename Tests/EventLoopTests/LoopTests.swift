@@ -52,7 +52,7 @@ struct LoopTests {
         }.value
     }
 
-    @Test("no job enqueued from other threads is lost or delayed", .timeLimit(.minutes(1)))
+    @Test("no job enqueued from other threads is lost or delayed", .timeLimit(.minutes(5)))
     func remoteJobs() async throws {
         let loop = try EventLoop(name: "test")
         defer { loop.shutDown() }
@@ -69,7 +69,7 @@ struct LoopTests {
         #expect(ran.value == 16_000)
     }
 
-    @Test("readiness is reported once an edge: readable, then the peer's end", .timeLimit(.minutes(1)))
+    @Test("readiness is reported once an edge: readable, then the peer's end", .timeLimit(.minutes(5)))
     func readiness() async throws {
         let loop = try EventLoop(name: "test")
         defer { loop.shutDown() }
@@ -122,7 +122,7 @@ struct LoopTests {
         }
     }
 
-    @Test("pollables may come and go during a tick, and ticks go on", .timeLimit(.minutes(1)))
+    @Test("pollables may come and go during a tick, and ticks go on", .timeLimit(.minutes(5)))
     func ticks() async throws {
         let loop = try EventLoop(name: "test")
         defer { loop.shutDown() }
@@ -145,7 +145,7 @@ struct LoopTests {
         #expect(loop.load.load(ordering: .relaxed) == 0)
     }
 
-    @Test("a registration that was left is left only once", .timeLimit(.minutes(1)))
+    @Test("a registration that was left is left only once", .timeLimit(.minutes(5)))
     func leavesOnce() async throws {
         let loop = try EventLoop(name: "test")
         defer { loop.shutDown() }
@@ -168,7 +168,7 @@ struct LoopTests {
         try await on(loop) { two.leave(loop) }
     }
 
-    @Test("tasks that give way take turns", .timeLimit(.minutes(1)))
+    @Test("tasks that give way take turns", .timeLimit(.minutes(5)))
     func givingWay() async throws {
         let loop = try EventLoop(name: "test")
         defer { loop.shutDown() }
@@ -189,7 +189,7 @@ struct LoopTests {
     }
 
     /// A loop whose set is closed while Dispatch still watches it makes Dispatch forget the next loop with that number.
-    @Test("loops that end free everything and disturb no other loop", .timeLimit(.minutes(1)))
+    @Test("loops that end free everything and disturb no other loop", .timeLimit(.minutes(5)))
     func comingAndGoing() async throws {
         let steady = try EventLoop(name: "steady")
         defer { steady.shutDown() }

@@ -84,6 +84,22 @@ struct DirectoryCoherenceTests {
         }
     }
 
+    @Test func youngFilesAreNotRemembered() async throws {
+        var number = 0
+        while true {
+            number += 1
+            let key = ObjectKey("\(number)")
+            try await store.put([1], at: key, metadata: ObjectMetadata(), condition: .always)
+            _ = try await store.bytes(of: key, limit: 1)
+            let isRemembered = store.cache[key] != nil
+            // On a busy machine the file may have come of age before it was read.
+            let identity = FileIdentity(try status(of: "\(root.path)/\(number)"))
+            if identity.isSettled(at: FileIdentity.now) { continue }
+            #expect(!isRemembered)
+            return
+        }
+    }
+
     @Test func everyPartOfTheIdentityCounts() throws {
         let original = try status(of: root.path)
         let changes: [(inout stat) -> Void] = [

@@ -53,7 +53,7 @@ struct DirectoryWritingTests {
 
     @Test func staleTemporaryFilesAreRemoved() async throws {
         let writer = try await store.writer(expecting: nil)
-        try await writer.append([1, 2, 3].span.bytes)
+        try await writer.append([UInt8(1), 2, 3].span.bytes)
         try writeFile("\(root.path)/.stowage/tmp/old", "left by a process that was killed")
         let longAgo = [timespec(tv_sec: 1000, tv_nsec: 0), timespec(tv_sec: 1000, tv_nsec: 0)]
         #expect(utimensat(AT_FDCWD, "\(root.path)/.stowage/tmp/old", longAgo, 0) == 0)
@@ -139,6 +139,23 @@ struct DirectoryWritingTests {
         #expect(temporaryFiles().isEmpty)
     }
 
+    /// Between file systems the kernel does not copy.
+    @Test(arguments: ["/dev/shm", "/tmp"].filter { isWritable($0) })
+    func appendingAFile(directory: String) throws {
+        let source = try TemporaryDirectory("stowage-test", in: directory)
+        let text = String(repeating: "0123456789", count: 150_000)
+        try writeFile("\(source.path)/a", text)
+        let tree = store.tree
+        let other = try DirectoryTree(path: source.path, readOnly: true)
+        let file = try #require(try other.openFile("a")?.file)
+        let made = try TemporaryFile(in: tree)
+        try made.append([UInt8(7)].span.bytes)
+        try made.append(contentsOf: file)
+        _ = try made.publish(at: "key", ObjectMetadata(), .always)
+        let copy = try #require(try tree.openFile("key")?.file)
+        #expect(try copy.read(at: 0, count: copy.size) == [7] + Array(text.utf8))
+    }
+
     @Test func theTemporaryDirectoryIsMadeAgain() async throws {
         try await put("text", at: "a")
         #expect(rmdir("\(root.path)/.stowage/tmp") == 0 && rmdir("\(root.path)/.stowage") == 0)
@@ -149,7 +166,7 @@ struct DirectoryWritingTests {
     @Test func aWriterEndsWithItsCommit() async throws {
         let writer = try await store.writer(expecting: nil)
         try await writer.commit(to: "key", metadata: ObjectMetadata(), condition: .always)
-        _ = await storeError { try await writer.append([1].span.bytes) }
+        _ = await storeError { try await writer.append([UInt8(1)].span.bytes) }
         _ = await storeError {
             try await writer.commit(to: "other", metadata: ObjectMetadata(), condition: .always)
         }

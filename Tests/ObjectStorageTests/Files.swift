@@ -37,3 +37,8 @@ func status(of path: String) throws -> stat {
     _ = try Posix.call("lstat", subject: path) { lstat(path, &status) }
     return status
 }
+
+/// Whether files can be made in a directory.
+func isWritable(_ path: String) -> Bool {
+    access(path, W_OK) == 0
+}

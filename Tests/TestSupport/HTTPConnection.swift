@@ -107,7 +107,8 @@ final class HTTPConnection: @unchecked Sendable {
             if line.isEmpty { break }
             lines.append(line)
         }
-        guard let first = lines.first, first.hasPrefix("HTTP/1.1 "), let status = Int(first.dropFirst(9).prefix(3)) else {
+        guard let first = lines.first, first.hasPrefix("HTTP/1.1 "), let status = Int(first.dropFirst(9).prefix(3))
+        else {
             throw ConnectionError(description: "no status line: \(lines)")
         }
         let fields = try lines.dropFirst().map { line in

@@ -25,7 +25,7 @@ extension ObjectStoreContract {
     }
 
     private static func joining(_ store: any ObjectStore) async throws {
-        for sizes in [[0], [10], [100_000], [0, 0], [1, 2, 3], [5, 0, 9 << 20, 1 << 20 + 1]] {
+        for sizes in [[0], [10], [100_000], [0, 0], [1, 2, 3], [5, 0, 1 << 20 + 1, 300_000]] {
             for metadata in [ObjectMetadata(), manifest] {
                 let (sources, bytes) = try await parts(sizes, in: store)
                 let key = ObjectKey("blobs/\(sizes.count)/\(bytes.count)")

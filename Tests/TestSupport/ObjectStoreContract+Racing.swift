@@ -12,8 +12,9 @@ extension ObjectStoreContract {
     ]
 
     private static func onePut(_ store: any ObjectStore) async throws {
-        for size in [0, 10, 100_000] {
-            let key = ObjectKey("race/\(size)/one")
+        // Several times: who is late by a moment is refused for a reason that proves nothing.
+        for (round, size) in [0, 10, 100_000, 0, 10, 100_000, 0, 10, 10].enumerated() {
+            let key = ObjectKey("race/\(round)/one")
             let winners = try await winners(of: 32) { number in
                 try await store.put(pattern(size, seed: number), at: key, ObjectMetadata(), .absent)
             }
@@ -65,7 +66,7 @@ extension ObjectStoreContract {
 
     private static func atomicReplacement(_ store: any ObjectStore) async throws {
         // Both sides of the size up to which a store may keep an object in memory.
-        let sizes = [1, 60_000, 70_000, 300_000]
+        let sizes = [1, 60_000, 70_000, 200_000]
         let key: ObjectKey = "torn/key"
         @Sendable func write(_ number: Int) async throws {
             let bytes = [UInt8](repeating: UInt8(number % 256), count: sizes[number % 4])
@@ -84,7 +85,7 @@ extension ObjectStoreContract {
         }
         try await write(0)
         try await whileWriting({ for number in 1..<60 { try await write(number) } }) {
-            let small = try #require(try await store.bytes(of: key, limit: 300_000))
+            let small = try #require(try await store.bytes(of: key, limit: 200_000))
             #expect(isWhole(small.bytes, small.info))
             let object = try #require(try await store.get(key, range: nil))
             #expect(try isWhole(object.body.allBytes, object.info))
@@ -111,12 +112,12 @@ extension ObjectStoreContract {
         }
     }
 
-    /// Runs `readOnce` again and again, in four tasks, as long as `write` runs.
+    /// Runs `readOnce` again and again, in two tasks, as long as `write` runs.
     private static func whileWriting(
         _ write: @escaping @Sendable () async throws -> Void, _ readOnce: @escaping @Sendable () async throws -> Void
     ) async throws {
         try await withThrowingTaskGroup { group in
-            for _ in 0..<4 {
+            for _ in 0..<2 {
                 group.addTask {
                     repeat {
                         try await readOnce()

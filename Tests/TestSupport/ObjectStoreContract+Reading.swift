@@ -14,7 +14,7 @@ extension ObjectStoreContract {
     ]
 
     /// Around the sizes at which stores change their ways.
-    private static let sizes = [0, 1, 100, 64 << 10 - 1, 64 << 10, 64 << 10 + 1, 3 << 20 + 7]
+    private static let sizes = [0, 1, 100, 64 << 10 - 1, 64 << 10, 64 << 10 + 1, 300_001]
 
     private static func wholeObjects(_ store: any ObjectStore) async throws {
         for size in sizes {

@@ -47,7 +47,7 @@ extension ObjectStoreContract {
     }
 
     private static func writers(_ store: any ObjectStore) async throws {
-        for pieces in [[], [0], [5], [1, 2, 0, 3], [70_000, 1], Array(repeating: 1 << 20, count: 18)] {
+        for pieces in [[], [0], [5], [1, 2, 0, 3], [70_000, 1], Array(repeating: 1 << 20, count: 9)] {
             let key = ObjectKey("written/\(pieces.count)/\(pieces.first ?? 0)")
             let writer = try await store.writer(expecting: key)
             var bytes: [UInt8] = []

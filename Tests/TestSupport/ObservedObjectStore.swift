@@ -18,6 +18,7 @@ package final class ObservedObjectStore: ObjectStore {
     private let base: any ObjectStore
     private let done = Mutex<[Operation]>([])
     private let hook = Mutex<Hook?>(nil)
+    private let listing = Mutex<(@Sendable (_ prefix: String, _ after: String?) -> ObjectListing)?>(nil)
 
     private struct Hook: Sendable {
         let isMeant: @Sendable (Operation) -> Bool
@@ -41,6 +42,16 @@ package final class ObservedObjectStore: ObjectStore {
         before isMeant: @escaping @Sendable (Operation) -> Bool, _ body: @escaping @Sendable () async throws -> Void
     ) {
         hook.withLock { $0 = Hook(isMeant: isMeant, body: body) }
+    }
+
+    /// Has listings answered by `body` from now on, whatever is there.
+    package func list(_ body: @escaping @Sendable (_ prefix: String, _ after: String?) -> ObjectListing) {
+        listing.withLock { $0 = body }
+    }
+
+    /// Drops what `once` was given and did not come to.
+    package func disarm() {
+        hook.withLock { $0 = nil }
     }
 
     private func note(_ verb: Operation.Verb, _ key: String) async throws {
@@ -99,12 +110,15 @@ package final class ObservedObjectStore: ObjectStore {
     }
 
     package func delete(_ keys: [ObjectKey]) async throws {
-        for key in keys { try await note(.delete, key.string) }
-        try await base.delete(keys)
+        for key in keys {
+            try await note(.delete, key.string)
+            try await base.delete([key])
+        }
     }
 
     package func list(prefix: String, after: String?, limit: Int) async throws -> ObjectListing {
         try await note(.list, prefix)
+        if let answer = listing.withLock({ $0 }) { return answer(prefix, after) }
         return try await base.list(prefix: prefix, after: after, limit: limit)
     }
 

@@ -130,6 +130,27 @@ package final class RawHTTPClient: @unchecked Sendable {
         }
     }
 
+    /// Drops exactly the next `count` bytes without copying them out of the kernel.
+    package func discard(_ count: Int) throws(RawHTTPError) {
+        let held = min(count, pending.count - start)
+        start += held
+        var left = count - held
+        while left > 0 {
+            let dropped = recv(descriptor, nil, min(left, 16 << 20), CInt(MSG_TRUNC))
+            if dropped < 0, errno == EINTR { continue }
+            guard dropped >= 0 else { throw Self.failure("recv") }
+            if dropped == 0 { throw .closed }
+            left -= dropped
+        }
+    }
+
+    /// Whether a byte, or the end of the stream, can be received now.
+    package var hasInput: Bool {
+        if start < pending.count { return true }
+        var state = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return poll(&state, 1, 0) > 0
+    }
+
     // MARK: Responses
 
     /// The head of the next response that is not interim; its body is left to be received.

@@ -31,6 +31,14 @@ package enum Payload: Sendable {
     }
 }
 
+/// A request to send, perhaps once more.
+package struct ClientRequest: Sendable {
+    package let method: String
+    package let target: String
+    package let fields: [(String, String)]
+    package let payload: Payload
+}
+
 /// A small HTTP/1.1 client with kept-alive connections, on threads of its own.
 ///
 /// It sends exactly the fields it is given besides Host and the framing, follows nothing, and repeats nothing.
@@ -39,6 +47,7 @@ package final class RegistryClient: Sendable {
 
     private let port: @Sendable () async throws -> UInt16
     private let idle = Mutex<[HTTPConnection]>([])
+    private let latest = Guarded<ClientRequest?>(nil)
 
     /// Asks for the port before every request, so that the server may be another one each time.
     package init(port: @escaping @Sendable () async throws -> UInt16) {
@@ -54,16 +63,25 @@ package final class RegistryClient: Sendable {
         idle.withLock { $0 = [] }
     }
 
+    /// The request that was sent last by `send`.
+    package var last: ClientRequest? { latest.value }
+
     /// Sends a request and returns the answer.
     package func send(
         _ method: String, _ target: String, _ fields: [(String, String)] = [], _ payload: Payload = .none
     ) async throws -> Reply {
+        try await send(ClientRequest(method: method, target: target, fields: fields, payload: payload))
+    }
+
+    /// Sends a request, perhaps one that was sent before, and returns the answer.
+    package func send(_ request: ClientRequest) async throws -> Reply {
+        latest.change { $0 = request }
         let port = try await port()
         let connection = try take(port)
-        let bytes = Self.head(method, target, fields, port, framing: payload.framing)
+        let head = Self.head(request.method, request.target, request.fields, port, framing: request.payload.framing)
         return try await Self.threads.run { [self] in
-            try connection.send(bytes + payload.wireBytes)
-            return try finish(connection, method)
+            try connection.send(head + request.payload.wireBytes)
+            return try finish(connection, request.method)
         }
     }
 

@@ -6,9 +6,9 @@ package final class TemporaryDirectory: Sendable {
     /// Absolute.
     package let path: String
 
-    /// Makes `<name>.XXXXXX` in the place for temporary files (`TMPDIR`, or `/tmp`).
-    package init(_ name: String = "stowage-test") throws {
-        let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+    /// Makes `<name>.XXXXXX` in `parent`, or else in the place for temporary files (`TMPDIR`, or `/tmp`).
+    package init(_ name: String = "stowage-test", in parent: String? = nil) throws {
+        let parent = parent ?? getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
         var template = Array("\(parent)/\(name).XXXXXX".utf8CString)
         guard let made = mkdtemp(&template) else { throw SystemCallError("mkdtemp", subject: parent) }
         path = String(cString: made)

@@ -13,12 +13,14 @@ extension Configuration {
                 "\(listen) can be reached from other machines and there are no access rules; "
                     + "listen on 127.0.0.1, or let everybody in with --allow-anonymous")
         } else {
-            require(false, ["listen"], "expected ADDRESS:PORT, such as 127.0.0.1:5000 or [::]:5000 (found \"\(listen)\")")
+            require(
+                false, ["listen"],
+                "expected ADDRESS:PORT, such as 127.0.0.1:5000 or [::]:5000 (found \(listen.debugDescription))")
         }
         require(!storage.location.isEmpty, ["storage", "location"], "expected a directory")
         require(
             !storage.location.contains("://"), ["storage", "location"],
-            "expected a directory (found \"\(storage.location)\")")
+            "expected a directory (found \(storage.location.debugDescription))")
         require((0...256).contains(http.eventLoops), ["http", "eventLoops"], "expected 0 to 256")
         require(
             (1...1_000_000).contains(http.maximumConnections), ["http", "maximumConnections"],

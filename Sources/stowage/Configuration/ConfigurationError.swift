@@ -7,3 +7,8 @@ struct ConfigurationError: Error, Equatable, CustomStringConvertible {
 
     var description: String { problems.joined(separator: "\n") }
 }
+
+extension String {
+    /// The text with escapes for what would end the line or move a terminal's cursor.
+    var onOneLine: String { String(debugDescription.dropFirst().dropLast()) }
+}

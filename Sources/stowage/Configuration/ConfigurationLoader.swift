@@ -1,4 +1,3 @@
-import Foundation
 import Yams
 
 /// Lays a YAML file, the environment and the command line over the defaults, and remembers where each value came from,
@@ -13,9 +12,7 @@ struct ConfigurationLoader {
         let option: String
     }
 
-    /// More than any configuration file has.
-    private static let maximumFileSize = 1 << 20
-
+    private let defaults: Node
     /// What the tree looks like after the layers so far; it starts as the defaults, which also say which keys exist.
     private var tree: Node
     private var origins: [[String]: String] = [:]
@@ -27,6 +24,7 @@ struct ConfigurationLoader {
         guard let tree = try Yams.compose(yaml: YAMLEncoder().encode(Configuration())) else {
             throw ConfigurationError("the default configuration is empty")
         }
+        defaults = tree
         self.tree = tree
     }
 
@@ -44,53 +42,31 @@ struct ConfigurationLoader {
     // MARK: Layers
 
     private mutating func add(file: String) throws {
-        let text: String
-        do {
-            let data = try Data(contentsOf: URL(fileURLWithPath: file))
-            guard data.count <= Self.maximumFileSize, let decoded = String(data: data, encoding: .utf8) else {
-                throw ConfigurationError("\(file): not a UTF-8 text of at most \(Self.maximumFileSize) bytes")
-            }
-            text = decoded
-        } catch let error as CocoaError {
-            throw ConfigurationError("\(file): \(Self.reason(error))")
-        }
-        do {
-            guard let node = try Yams.compose(yaml: text) else { return }
-            overlay(node, at: [], file: file)
-        } catch let error as YamlError {
-            throw ConfigurationError("\(file): \(Self.oneLine("\(error)"))")
-        }
+        guard let node = try ConfigurationFile.settings(at: file) else { return }
+        overlay(node, at: [], of: file, line: node.mark?.line)
     }
 
-    private static func reason(_ error: CocoaError) -> String {
-        switch error.code {
-        case .fileReadNoSuchFile, .fileNoSuchFile: "no such file"
-        case .fileReadNoPermission: "permission denied"
-        default: "cannot be read (\(oneLine(error.localizedDescription)))"
-        }
-    }
-
-    /// Takes over every value below `node` whose key exists.
-    private mutating func overlay(_ node: Node, at path: [String], file: String) {
-        let place = "\(file):\(node.mark?.line ?? 1)"
+    /// Takes over every value below `node` whose key exists; `line` is that of the node's key.
+    private mutating func overlay(_ node: Node, at path: [String], of file: String, line: Int?) {
+        let place = "\(file):\(line ?? 1)"
         // `key:` with nothing behind it means the default, as when a whole section is commented out.
-        if node.tag == Tag(.null) || node.scalar?.string.isEmpty == true, Self.value(at: path, of: tree)?.mapping != nil {
-            return
-        }
+        let isGroup = Self.value(at: path, of: tree)?.mapping != nil
+        if isGroup, node.tag == Tag(.null) || node.scalar?.string.isEmpty == true { return }
         guard let mapping = node.mapping else {
             return path.isEmpty
                 ? problems.append("\(place): expected settings as KEY: VALUE") : set(path, node, origin: place)
         }
-        guard Self.value(at: path, of: tree)?.mapping != nil else {
+        guard isGroup else {
             return problems.append("\(place): \(Self.name(path)): expected a value, not a group of settings")
         }
         for (key, value) in mapping {
-            let keyPlace = "\(file):\(key.mark?.line ?? 1)"
+            let line = key.mark?.line
             guard let name = key.scalar?.string, Self.value(at: path + [name], of: tree) != nil else {
-                problems.append("\(keyPlace): \(Self.name(path + [key.scalar?.string ?? "?"])): unknown setting")
+                let unknown = Self.name(path + [key.scalar?.string.onOneLine ?? "?"])
+                problems.append("\(file):\(line ?? 1): \(unknown): unknown setting")
                 continue
             }
-            overlay(value, at: path + [name], file: file)
+            overlay(value, at: path + [name], of: file, line: line)
         }
     }
 
@@ -115,20 +91,34 @@ struct ConfigurationLoader {
             return problems.append("\(origin): \(Self.name(path)): expected a group of settings, not a value")
         }
         origins[path] = origin
-        Self.replace(value, at: path[...], in: &tree)
+        // A quoted `"true"` is as good as a plain one, as in the other layers.
+        Self.replace(value.scalar.map { Node($0.string) } ?? value, at: path[...], in: &tree)
     }
 
     // MARK: Result
 
-    private func finish() throws -> Configuration {
-        do {
-            let configuration = try YAMLDecoder().decode(Configuration.self, from: tree)
-            let found = problems + configuration.problems { place($0) }
-            guard found.isEmpty else { throw ConfigurationError(found) }
-            return configuration
-        } catch let error as DecodingError {
-            throw ConfigurationError(problems + [complaint(error)])
+    private mutating func finish() throws -> Configuration {
+        while true {
+            do {
+                let configuration = try YAMLDecoder().decode(Configuration.self, from: tree)
+                let found = problems + configuration.problems { place($0) }
+                guard found.isEmpty else { throw ConfigurationError(found) }
+                return configuration
+            } catch let error as DecodingError {
+                try note(error)
+            }
         }
+    }
+
+    /// Keeps the complaint, and puts the default in the value's place, so that what else is wrong can be said too.
+    private mutating func note(_ error: DecodingError) throws {
+        let context = Self.context(of: error)
+        let path = context.codingPath.map(\.stringValue)
+        problems.append(complaint(path, context.debugDescription))
+        guard origins.removeValue(forKey: path) != nil, let value = Self.value(at: path, of: defaults) else {
+            throw ConfigurationError(problems)
+        }
+        Self.replace(value, at: path[...], in: &tree)
     }
 
     /// Where a setting got its value, followed by its name.
@@ -136,18 +126,20 @@ struct ConfigurationLoader {
         origins[path].map { "\($0): \(Self.name(path))" } ?? Self.name(path)
     }
 
-    private func complaint(_ error: DecodingError) -> String {
-        let context: DecodingError.Context =
-            switch error {
-            case .typeMismatch(_, let context), .valueNotFound(_, let context), .keyNotFound(_, let context),
-                .dataCorrupted(let context):
-                context
-            @unknown default: DecodingError.Context(codingPath: [], debugDescription: "\(error)")
-            }
-        let path = context.codingPath.map(\.stringValue)
-        let text = Self.value(at: path, of: tree)?.scalar?.string
-        let found = text.map { " (found \"\(Self.oneLine($0))\")" } ?? ""
-        return "\(place(path)): \(Self.expectation(path) ?? Self.oneLine(context.debugDescription))\(found)"
+    private func complaint(_ path: [String], _ reason: String) -> String {
+        let value = Self.value(at: path, of: tree)
+        let found = value?.scalar.map { " (found \($0.string.debugDescription))" } ?? ""
+        let wanted = value?.sequence == nil ? Self.expectation(path) ?? reason : "expected a value, not a list"
+        return "\(place(path)): \(wanted)\(found)"
+    }
+
+    private static func context(of error: DecodingError) -> DecodingError.Context {
+        switch error {
+        case .typeMismatch(_, let context), .valueNotFound(_, let context), .keyNotFound(_, let context),
+            .dataCorrupted(let context):
+            context
+        @unknown default: DecodingError.Context(codingPath: [], debugDescription: "\(error)")
+        }
     }
 
     /// What a setting with a fixed set of values, a number or a switch wants.
@@ -191,9 +183,5 @@ struct ConfigurationLoader {
         if path == ["storage", "location"] { return "STOWAGE_STORAGE" }
         let words = path.joined(separator: "_").map { $0.isUppercase ? "_\($0)" : $0.uppercased() }
         return "STOWAGE_" + words.joined()
-    }
-
-    private static func oneLine(_ text: String) -> String {
-        text.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }.joined(separator: " ")
     }
 }

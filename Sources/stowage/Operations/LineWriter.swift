@@ -16,12 +16,15 @@ final class LineWriter: Sendable {
     private static let delay = DispatchTimeInterval.milliseconds(20)
 
     private let descriptor: CInt
+    private let noteOfLoss: @Sendable (Int) -> [UInt8]
     private let queue = DispatchQueue(label: "stowage.log")
     private let state = Mutex(State())
 
-    /// `descriptor` stays open for as long as the program runs.
-    init(descriptor: CInt) {
+    /// `descriptor` stays open for as long as the program runs; `noteOfLoss` makes the line that tells how many others
+    /// were dropped.
+    init(descriptor: CInt, noteOfLoss: @escaping @Sendable (Int) -> [UInt8]) {
         self.descriptor = descriptor
+        self.noteOfLoss = noteOfLoss
     }
 
     /// Adds a line; `line` ends with a newline.
@@ -38,9 +41,15 @@ final class LineWriter: Sendable {
         if mustSchedule { queue.asyncAfter(deadline: .now() + Self.delay) { self.flushPending() } }
     }
 
-    /// Writes what is there before the program ends.
-    func flush() {
-        queue.sync { flushPending() }
+    /// Writes what is there before the program ends, which a reader that stalls does not hold up for more than
+    /// `patience` seconds.
+    func flush(patience: Int = 1) {
+        let isDone = DispatchSemaphore(value: 0)
+        queue.async {
+            self.flushPending()
+            isDone.signal()
+        }
+        _ = isDone.wait(timeout: .now() + .seconds(patience))
     }
 
     private func flushPending() {
@@ -48,16 +57,27 @@ final class LineWriter: Sendable {
             defer { state = State() }
             return (state.pending, state.dropped)
         }
-        if dropped > 0 { bytes += Array("stowage: \(dropped) log lines were dropped, the log's reader is too slow\n".utf8) }
+        if dropped > 0 { bytes += noteOfLoss(dropped) }
         var written = 0
         while written < bytes.count {
             let count = bytes.withUnsafeBytes {
                 Glibc.write(descriptor, $0.baseAddress.map { $0 + written }, bytes.count - written)
             }
             if count < 0, errno == EINTR { continue }
+            // Whoever shares the descriptor has made it non-blocking.
+            if count < 0, errno == EAGAIN {
+                waitWritable()
+                continue
+            }
             // Nobody reads the log any more: there is nowhere to say so.
             if count <= 0 { return }
             written += count
         }
+    }
+
+    private func waitWritable() {
+        var state = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        // Whatever it says, the next write tells.
+        _ = poll(&state, 1, -1)
     }
 }

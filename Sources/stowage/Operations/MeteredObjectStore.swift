@@ -36,7 +36,9 @@ struct MeteredObjectStore: ObjectStore {
     func put(
         _ bytes: [UInt8], at key: ObjectKey, metadata: ObjectMetadata, condition: PutCondition
     ) async throws -> ObjectInfo {
-        try await metrics.counting(.put) { try await base.put(bytes, at: key, metadata: metadata, condition: condition) }
+        try await metrics.counting(.put) {
+            try await base.put(bytes, at: key, metadata: metadata, condition: condition)
+        }
     }
 
     func writer(expecting key: ObjectKey?) async throws -> any ObjectWriter {
@@ -114,6 +116,10 @@ extension Metrics {
     }
 
     private func countFailure(_ operation: StoreOperation, _ error: any Error) {
-        if case ObjectStoreError.preconditionFailed = error { count(operation, .refused) } else { count(operation, .error) }
+        if case ObjectStoreError.preconditionFailed = error {
+            count(operation, .refused)
+        } else {
+            count(operation, .error)
+        }
     }
 }

@@ -100,7 +100,8 @@ final class Metrics: Sendable {
         histograms(state.durations, &out)
         out.counter("stowage_http_request_bytes_total", "Bytes of request bodies received.", state.bytesIn)
         out.counter("stowage_http_response_bytes_total", "Bytes of response bodies sent.", state.bytesOut)
-        out.counter("stowage_http_rejected_total", "Connections ended because they sent no valid request.", state.rejected)
+        out.counter(
+            "stowage_http_rejected_total", "Connections ended because they sent no valid request.", state.rejected)
         out.family("stowage_http_connections", "gauge", "Connections open now.")
         out.sample("stowage_http_connections", [], String(openConnections))
         out.family("stowage_uploads_total", "counter", "Uploads by what became of them.")

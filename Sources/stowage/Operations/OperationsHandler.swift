@@ -1,28 +1,20 @@
 import HTTPServer
-import Synchronization
 
 /// The endpoints for whoever runs the server; everything else goes to the registry.
 final class OperationsHandler: HTTPHandler {
-    /// Whether the store can be used, asked at most once in this many seconds, however often somebody looks.
-    private static let readinessAge = 2
-
     private let registry: any HTTPHandler
     private let metrics: @Sendable () -> [UInt8]
-    private let probe: @Sendable () async throws -> Void
+    private let readiness: Readiness
     private let isDraining: @Sendable () -> Bool
-    private let clock: @Sendable () -> Int
-    private let readiness = Mutex<(time: Int, problem: String?)?>(nil)
 
     init(
-        registry: any HTTPHandler, metrics: @escaping @Sendable () -> [UInt8],
-        probe: @escaping @Sendable () async throws -> Void, isDraining: @escaping @Sendable () -> Bool,
-        clock: @escaping @Sendable () -> Int
+        registry: any HTTPHandler, metrics: @escaping @Sendable () -> [UInt8], readiness: Readiness,
+        isDraining: @escaping @Sendable () -> Bool
     ) {
         self.registry = registry
         self.metrics = metrics
-        self.probe = probe
+        self.readiness = readiness
         self.isDraining = isDraining
-        self.clock = clock
     }
 
     func respond(to request: Request) async throws -> Response {
@@ -51,22 +43,7 @@ final class OperationsHandler: HTTPHandler {
 
     private func ready() async -> Response {
         if isDraining() { return .text(.serviceUnavailable, "shutting down") }
-        let now = clock()
-        var known = readiness.withLock { $0 }
-        if known.map({ now - $0.time >= Self.readinessAge }) ?? true {
-            known = (now, await problem())
-            readiness.withLock { $0 = known }
-        }
-        guard let problem = known?.problem else { return .text(.ok, "ok") }
+        guard let problem = await readiness.problem() else { return .text(.ok, "ok") }
         return .text(.serviceUnavailable, problem)
-    }
-
-    private func problem() async -> String? {
-        do {
-            try await probe()
-            return nil
-        } catch {
-            return "\(error)"
-        }
     }
 }

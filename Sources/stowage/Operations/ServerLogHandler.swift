@@ -13,19 +13,26 @@ struct ServerLogHandler: LogHandler {
     }
 
     func log(event: LogEvent) {
-        let facts = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
+        let facts = metadata.merging(event.metadata ?? [:]) { $1 }
+        writer.write(Self.line(event.level, "\(event.message)", format, facts))
+    }
+
+    /// One message as a line of the log.
+    static func line(
+        _ level: Logger.Level, _ message: String, _ format: LogFormat, _ facts: Logger.Metadata = [:]
+    ) -> [UInt8] {
+        let facts = facts.sorted { $0.key < $1.key }
         switch format {
         case .text:
             let tail = facts.map { " \($0.key)=\($0.value)" }.joined()
-            let text = "\(Timestamp.now()) \(event.level.rawValue) \(event.message)\(tail)"
-            writer.write(Array(Self.oneLine(text).utf8) + [0x0a])
+            return Array(oneLine("\(Timestamp.now()) \(level.rawValue) \(message)\(tail)").utf8) + [0x0a]
         case .json:
             var line = JSONLine()
             line.add("time", Timestamp.now())
-            line.add("level", event.level.rawValue)
-            line.add("message", "\(event.message)")
+            line.add("level", level.rawValue)
+            line.add("message", message)
             for (key, value) in facts { line.add(key: key, "\(value)") }
-            writer.write(line.finished())
+            return line.finished()
         }
     }
 

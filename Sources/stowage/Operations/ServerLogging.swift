@@ -5,21 +5,24 @@ import Synchronization
 
 /// The program's log on standard error: its own messages and the access log, through one writer.
 final class ServerLogging: Sendable {
-    private let writer = LineWriter(descriptor: STDERR_FILENO)
-    private let settings: Mutex<Configuration.Log>
+    private let writer: LineWriter
+    private let current: CurrentLogSettings
 
     init(_ settings: Configuration.Log) {
-        self.settings = Mutex(settings)
+        let current = CurrentLogSettings(settings)
+        self.current = current
+        writer = LineWriter(descriptor: STDERR_FILENO) { count in
+            let message = "\(count) log lines were dropped because nobody reads the log fast enough"
+            return ServerLogHandler.line(.warning, message, current.settings.format)
+        }
     }
 
     /// Uses other settings from now on.
-    func apply(_ settings: Configuration.Log) {
-        self.settings.withLock { $0 = settings }
-    }
+    func apply(_ settings: Configuration.Log) { current.settings = settings }
 
     /// A logger with the settings of now.
     var logger: Logger {
-        let settings = settings.withLock { $0 }
+        let settings = current.settings
         return Logger(label: "stowage") { _ in
             ServerLogHandler(logLevel: Logger.Level(settings.level), format: settings.format, writer: self.writer)
         }
@@ -30,7 +33,7 @@ final class ServerLogging: Sendable {
         var observers = HTTPServer.Observers()
         observers.exchange = { [self] exchange in
             metrics.count(exchange)
-            let settings = settings.withLock { $0 }
+            let settings = current.settings
             if settings.access { writer.write(AccessLog.line(exchange, settings.format)) }
         }
         observers.rejected = { [self] error in
@@ -48,4 +51,18 @@ final class ServerLogging: Sendable {
 
     /// Writes everything before the program ends.
     func flush() { writer.flush() }
+}
+
+/// The log's settings, which may change while the server runs.
+private final class CurrentLogSettings: Sendable {
+    private let locked: Mutex<Configuration.Log>
+
+    init(_ settings: Configuration.Log) {
+        locked = Mutex(settings)
+    }
+
+    var settings: Configuration.Log {
+        get { locked.withLock { $0 } }
+        set { locked.withLock { $0 = newValue } }
+    }
 }

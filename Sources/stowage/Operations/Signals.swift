@@ -4,16 +4,33 @@ import Synchronization
 
 /// The signals the server understands, delivered on a Dispatch queue of their own.
 final class Signals {
+    /// Ends when the server has to stop.
+    let stops: AsyncStream<Void>
+    /// Has an element for every wish to read the configuration again; wishes that wait are one.
+    let reloads: AsyncStream<Void>
+    private let stage: Stage
     private let sources: [any DispatchSourceSignal]
 
     /// Takes over SIGTERM, SIGINT and SIGHUP, and ignores SIGPIPE, for the rest of the program's life.
     ///
-    /// `onStop` is called once; a second SIGTERM or SIGINT ends the program on the spot.
-    init(onStop: @escaping @Sendable () -> Void, onReload: @escaping @Sendable () -> Void) {
+    /// The first SIGTERM or SIGINT after `startServing` ends `stops`; every other one ends the program on the spot.
+    init() {
+        let (stops, stop) = AsyncStream.makeStream(of: Void.self)
+        let (reloads, reload) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        (self.stops, self.reloads) = (stops, reloads)
+        let stage = Stage()
+        self.stage = stage
         let queue = DispatchQueue(label: "stowage.signals")
         signal(SIGPIPE, SIG_IGN)
-        let stopOnce = StopOnce(action: onStop)
-        sources = [(SIGTERM, stopOnce.call), (SIGINT, stopOnce.call), (SIGHUP, onReload)].map { number, action in
+        let stopOrExit = { @Sendable (number: CInt) in
+            // As a shell reports a program that was ended by the signal.
+            if !stage.beginStopping() { _exit(128 + number) }
+            stop.finish()
+        }
+        let actions: [(CInt, @Sendable () -> Void)] = [
+            (SIGTERM, { stopOrExit(SIGTERM) }), (SIGINT, { stopOrExit(SIGINT) }), (SIGHUP, { reload.yield() }),
+        ]
+        sources = actions.map { number, action in
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
             source.setEventHandler(handler: action)
@@ -21,20 +38,23 @@ final class Signals {
             return source
         }
     }
+
+    /// From now on there is something to stop.
+    func startServing() { stage.startServing() }
 }
 
-/// The first call stops the server, the second one the process.
-private final class StopOnce: Sendable {
-    private let isStopping = Atomic<Bool>(false)
-    private let action: @Sendable () -> Void
+/// Whether the server starts, serves or stops.
+private final class Stage: Sendable {
+    private static let starting = 0
+    private static let serving = 1
+    private static let stopping = 2
 
-    init(action: @escaping @Sendable () -> Void) {
-        self.action = action
-    }
+    private let number = Atomic<Int>(Stage.starting)
 
-    @Sendable func call() {
-        // 128 + SIGINT, as a shell reports a program that was interrupted.
-        if isStopping.exchange(true, ordering: .relaxed) { _exit(130) }
-        action()
+    func startServing() { number.store(Self.serving, ordering: .relaxed) }
+
+    /// Whether this call is the one that makes the server stop.
+    func beginStopping() -> Bool {
+        number.compareExchange(expected: Self.serving, desired: Self.stopping, ordering: .relaxed).exchanged
     }
 }

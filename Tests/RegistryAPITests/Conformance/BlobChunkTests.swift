@@ -32,7 +32,8 @@ struct BlobChunkTests {
             location = try await expectRefused("PATCH", location, 1024..<2048, offset: 0, client)
             location = try await client.patch(location, content.bytes, 0..<1024, of: 3067)
             // The status is asked for with the digest still in the query.
-            location = try await expectRefused("PUT", location.closing(content.digest), 2048..<3067, offset: 1024, client)
+            location = try await expectRefused(
+                "PUT", location.closing(content.digest), 2048..<3067, offset: 1024, client)
             location = try await client.patch(location, content.bytes, 1024..<2048, of: 3067)
             location = try await expectRefused("PATCH", location, 0..<1024, offset: 2048, client)
             let reply = try await client.send(

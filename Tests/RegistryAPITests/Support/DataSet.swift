@@ -1,6 +1,7 @@
 import OCI
 import Registry
 import TestSupport
+import Testing
 
 /// What one repository is filled with: blobs and the manifests that refer to them (conformance 3.4).
 struct DataSet: Sendable {
@@ -116,4 +117,8 @@ struct DataSet: Sendable {
         }
         return members
     }
+}
+
+extension DataSet: CustomTestStringConvertible {
+    var testDescription: String { name }
 }

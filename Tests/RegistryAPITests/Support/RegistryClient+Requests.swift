@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Bytes with the digest they have.
-struct Content: Sendable {
+struct Content: Sendable, CustomStringConvertible {
     let bytes: [UInt8]
     let digest: Digest
 
@@ -28,10 +28,13 @@ struct Content: Sendable {
 
     static let emptyJSON = Content(Array("{}".utf8))
 
+    var description: String { "\(bytes.count) bytes of \(digest)" }
+
     func descriptor(_ mediaType: String, _ more: [(String, JSON)] = []) -> JSON {
-        .object([
-            ("mediaType", .string(mediaType)), ("digest", .string(digest.string)), ("size", .integer(bytes.count)),
-        ] + more)
+        .object(
+            [
+                ("mediaType", .string(mediaType)), ("digest", .string(digest.string)), ("size", .integer(bytes.count)),
+            ] + more)
     }
 }
 

@@ -1,0 +1,61 @@
+import OpenSSL
+import Testing
+
+/// The test cases of RFC 4231 for HMAC-SHA-256.
+struct HMACTests {
+    @Test(
+        "RFC 4231",
+        arguments: [
+            (
+                [UInt8](repeating: 0x0b, count: 20), Array("Hi There".utf8),
+                "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"
+            ),
+            (
+                Array("Jefe".utf8), Array("what do ya want for nothing?".utf8),
+                "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+            ),
+            (
+                [UInt8](repeating: 0xaa, count: 20), [UInt8](repeating: 0xdd, count: 50),
+                "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"
+            ),
+            (
+                Array(1...25), [UInt8](repeating: 0xcd, count: 50),
+                "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b"
+            ),
+            (
+                [UInt8](repeating: 0xaa, count: 131),
+                Array("Test Using Larger Than Block-Size Key - Hash Key First".utf8),
+                "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"
+            ),
+            (
+                [UInt8](repeating: 0xaa, count: 131),
+                Array(
+                    ("This is a test using a larger than block-size key and a larger than block-size data. The key needs"
+                        + " to be hashed before being used by the HMAC algorithm.").utf8),
+                "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2"
+            ),
+        ])
+    func examples(test: (key: [UInt8], message: [UInt8], code: String)) {
+        #expect(hex(HMAC.sha256(key: test.key, test.message)) == test.code)
+    }
+
+    @Test("random bytes are as many as asked for, and never the same")
+    func random() {
+        #expect(RandomBytes.make(0).isEmpty)
+        #expect(RandomBytes.make(33).count == 33)
+        #expect(Set((0..<100).map { _ in RandomBytes.make(16) }).count == 100)
+    }
+
+    @Test("secrets are compared by all their bytes")
+    func comparison() {
+        let secret = Array(UInt8(0)..<32)
+        #expect(constantTimeEqual(secret, secret))
+        #expect(constantTimeEqual([], []))
+        #expect(!constantTimeEqual(secret, Array(secret.dropLast())))
+        for index in secret.indices {
+            var other = secret
+            other[index] ^= 1
+            #expect(!constantTimeEqual(secret, other))
+        }
+    }
+}

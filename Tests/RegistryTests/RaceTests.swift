@@ -1,0 +1,110 @@
+import OCI
+import ObjectStorage
+import TestSupport
+import Testing
+
+@testable import Registry
+
+/// Two requests at once, step by step: what one does between two operations of the other.
+struct RaceTests {
+    private let store = ObservedObjectStore(MemoryObjectStore())
+    private let repository: Repository
+    private let subject = Digest(of: [9])
+
+    init() async throws {
+        repository = try await Repositories.open(store).repository(named: "r")
+        try await repository.push(emptyConfig)
+    }
+
+    /// A manifest that is there is listed by its subject, and one that is tagged is there.
+    private func expectConsistent(_ digest: Digest) async throws {
+        let isThere = try await repository.manifests.record(digest) != nil
+        let listed = try await repository.referrers.list(of: subject, artifactType: nil, after: nil, limit: nil)
+        #expect(listed.descriptors.contains { $0.digest == digest } == isThere)
+        for tag in try await repository.tagList() {
+            let tagged = try await repository.manifests.get(.tag(try Tag(tag)))
+            #expect(try await repository.manifests.record(tagged.digest) != nil)
+        }
+    }
+
+    @Test("a push between any two operations of a delete", arguments: 0..<8, [true, false])
+    func pushDuringDelete(step: Int, isTagged: Bool) async throws {
+        let bytes = image(1, subject: subject)
+        let digest = try await repository.put(bytes, byDigest: true, tags: "old")
+        try await interrupt(at: step) {
+            try await repository.put(bytes, byDigest: !isTagged, tags: "new")
+        }
+        try await repository.manifests.delete(digest)
+        store.disarm()
+        try await expectConsistent(digest)
+    }
+
+    @Test("a delete between any two operations of a push", arguments: 0..<14, [true, false])
+    func deleteDuringPush(step: Int, isFirst: Bool) async throws {
+        let bytes = image(1, subject: subject)
+        let digest = Digest(of: bytes)
+        if !isFirst { try await repository.put(bytes, byDigest: true, tags: "old") }
+        try await interrupt(at: step) {
+            do {
+                try await repository.manifests.delete(digest)
+            } catch let error as RegistryError {
+                #expect(error.code == .manifestUnknown)
+            }
+        }
+        try await repository.put(bytes, tags: "new")
+        store.disarm()
+        try await expectConsistent(digest)
+    }
+
+    @Test("a tag moved to another manifest just before its old one's delete reads it is kept")
+    func movedTag() async throws {
+        let (old, new) = (image(1), image(2))
+        let digest = try await repository.put(old, byDigest: true, tags: "a", "b", "latest")
+        let key = StorageLayout.tag(try Tag("latest"), in: repository.name).string
+        // After the delete has looked at `a` and `b`, before it looks at this one.
+        store.once(before: { $0.verb == .bytes && $0.key == key }) { try await repository.put(new, tags: "latest") }
+        try await repository.manifests.delete(digest)
+        #expect(try await repository.tagList() == ["latest"])
+        #expect(try await repository.manifests.get(.tag(try Tag("latest"))).bytes == new)
+    }
+
+    @Test("a tag is read and deleted before the next one is looked at")
+    func shortWindow() async throws {
+        let digest = try await repository.put(image(1), byDigest: true, tags: "a", "b", "c")
+        store.reset()
+        try await repository.manifests.delete(digest)
+        let tags = store.operations.filter { $0.key.hasPrefix("manifests/r/") && $0.key.hasSuffix(".json") }
+        #expect(tags.map(\.verb) == [.bytes, .delete, .bytes, .delete, .bytes, .delete])
+    }
+
+    @Test("replicas that start at once agree on the upload secret", arguments: StoreKind.allCases)
+    func secret(kind: StoreKind) async throws {
+        let store = try TestStore(kind)
+        let observed = ObservedObjectStore(store.store)
+        let name = try RepositoryName("r")
+        let second = Guarded<Repositories?>(nil)
+        observed.once(before: { $0.verb == .put }) {
+            let made = try await Repositories.open(store.store)
+            second.change { $0 = made }
+        }
+        let first = try await Repositories.open(observed)
+        let token = first.repository(name).uploads.begin().token
+        let other = try #require(second.value)
+        #expect(try await other.repository(name).uploads.resume(token).offset == 0)
+        let third = try await Repositories.open(store.store)
+        #expect(try await third.repository(name).uploads.resume(token).offset == 0)
+        withExtendedLifetime(store) {}
+    }
+
+    /// Runs `body` before the operation number `step` from now on; never when there are not so many.
+    private func interrupt(at step: Int, _ body: @escaping @Sendable () async throws -> Void) async throws {
+        let count = Guarded(0)
+        store.once(
+            before: { _ in
+                count.change { count in
+                    count += 1
+                    return count == step + 1
+                }
+            }, body)
+    }
+}

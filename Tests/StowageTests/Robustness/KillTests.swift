@@ -1,0 +1,141 @@
+import EventLoop
+import Glibc
+import OCI
+import Synchronization
+import TestSupport
+import Testing
+
+extension Robustness {
+    /// The server is killed without warning in the middle of many pushes, and started anew on the same directory.
+    @Suite struct KillTests {
+        private static let kills = 40
+        private static let pushers = 6
+
+        @Test(.timeLimit(.minutes(5)))
+        func nothingAcknowledgedIsLostAndNothingHalfWrittenIsServed() async throws {
+            var random = SeededGenerator(for: "kills")
+            let directory = try TemporaryDirectory()
+            let ledger = Ledger()
+            let current = Guarded<ServerProcess?>(try await Self.start(directory))
+            let isOver = Guarded(false)
+            let seeds = (0..<Self.pushers).map { _ in random.next() }
+            let address: @Sendable () async throws -> SocketAddress = {
+                try await eventually(timeout: 60) { current.value != nil || isOver.value }
+                guard let server = current.value else { throw CancellationError() }
+                return server.address
+            }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for (number, seed) in seeds.enumerated() {
+                    group.addTask {
+                        try await OwnThread.run {
+                            let pusher = Pusher(number, ledger, Dice(state: seed), address: address)
+                            try await pusher.run { isOver.value }
+                        }
+                    }
+                }
+                for _ in 0..<Self.kills {
+                    let point = ledger.traffic.load(ordering: .relaxed) + Int.random(in: 0...6_000_000, using: &random)
+                    try await eventually(timeout: 60) { ledger.traffic.load(ordering: .relaxed) >= point }
+                    try await kill(current, directory, ledger, &random)
+                }
+                isOver.change { $0 = true }
+                do {
+                    try await group.waitForAll()
+                } catch is CancellationError {
+                    // A client that waited for a server when all was over.
+                }
+            }
+            let server = try #require(current.value)
+            try await check(ledger.snapshot, server)
+            #expect(try await server.stop() == .status(0))
+            try checkFiles(directory.path, ledger.snapshot)
+        }
+
+        private static func start(_ directory: TemporaryDirectory) async throws -> ServerProcess {
+            try await ServerProcess(storage: directory.path, binary: Robustness.binary)
+        }
+
+        /// Kills the server, starts another one, and looks at some of what it must have.
+        private func kill(
+            _ current: Guarded<ServerProcess?>, _ directory: TemporaryDirectory, _ ledger: Ledger,
+            _ random: inout SeededGenerator
+        ) async throws {
+            let killed = try #require(current.value)
+            current.change { $0 = nil }
+            #expect(killed.process.ending == nil, "it had ended by itself: \(killed.process.errors.text.suffix(1000))")
+            try await killed.crash()
+            let before = ledger.snapshot
+            let next = try await Self.start(directory)
+            // The last ones acknowledged are those that are lost most easily.
+            let blobs = before.blobs.suffix(8) + (0..<8).compactMap { _ in before.blobs.randomElement(using: &random) }
+            for blob in blobs { #expect(try await next.client.has(blob.content, in: blob.repository)) }
+            for manifest in before.manifests.suffix(8) {
+                #expect(try await next.client.has(manifest: manifest.content, in: manifest.repository))
+            }
+            for tried in before.triedBlobs.suffix(12) { try await expectWholeOrAbsent(tried, next) }
+            for (tag, state) in before.tags { try await expectTag(tag, state, next) }
+            current.change { $0 = next }
+        }
+
+        // MARK: What must be there
+
+        private func expectWholeOrAbsent(_ blob: Ledger.Stored, _ server: ServerProcess) async throws {
+            let reply = try await server.client.send("GET", "/v2/\(blob.repository)/blobs/\(blob.content.digest)")
+            #expect(reply.status == 404 || (reply.status == 200 && reply.body == blob.content.bytes))
+        }
+
+        private func expectTag(
+            _ tag: Ledger.TagName, _ state: Ledger.TagState, _ server: ServerProcess
+        ) async throws {
+            let reply = try await server.client.send("GET", "/v2/\(tag.repository)/manifests/\(tag.tag)")
+            if reply.status == 404, state.acknowledged == nil { return }
+            try #require(reply.status == 200, "\(tag)")
+            let candidates = state.sent + (state.acknowledged.map { [$0] } ?? [])
+            #expect(candidates.contains { $0.bytes == reply.body }, "\(tag)")
+        }
+
+        private func check(_ state: Ledger.State, _ server: ServerProcess) async throws {
+            let client = server.client
+            #expect(state.blobs.count > 100 && state.manifests.count > 20)
+            for blob in state.blobs { #expect(try await client.has(blob.content, in: blob.repository)) }
+            for blob in state.triedBlobs { try await expectWholeOrAbsent(blob, server) }
+            for manifest in state.manifests {
+                #expect(try await client.has(manifest: manifest.content, in: manifest.repository))
+            }
+            for (tag, state) in state.tags { try await expectTag(tag, state, server) }
+            for (subject, referrer, repository) in state.referrers {
+                let reply = try await client.expect(200, "GET", "/v2/\(repository)/referrers/\(subject.digest)")
+                #expect(reply.text.contains(referrer.digest.string))
+            }
+            let catalog = try await client.expect(200, "GET", "/v2/_catalog").text
+            for repository in Set(state.manifests.map(\.repository)) {
+                #expect(catalog.contains("\"\(repository)\""))
+                let list = try await client.expect(200, "GET", "/v2/\(repository)/tags/list").text
+                for (tag, state) in state.tags where tag.repository == repository && state.acknowledged != nil {
+                    #expect(list.contains("\"\(tag.tag)\""))
+                }
+            }
+        }
+
+        private func checkFiles(_ root: String, _ state: Ledger.State) throws {
+            let storage = StorageCheck(root)
+            let blobs = Set(state.blobs.map(\.content.digest)).count
+            #expect(try storage.contentHashesToItsName() >= blobs)
+            #expect(try storage.tagsLeadToEverything() >= state.tags.values.count { $0.acknowledged != nil })
+            print("kills: \(state.blobs.count) blobs and \(state.manifests.count) manifests acknowledged")
+        }
+    }
+}
+
+/// Random numbers (SplitMix64) from a seed another generator has printed.
+struct Dice: RandomNumberGenerator, Sendable {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}
