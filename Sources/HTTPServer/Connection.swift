@@ -64,7 +64,6 @@ actor Connection: Pollable {
     func serve() async {
         do {
             registration = try loop.register(self, descriptor: socket.number)
-            enter(.idle)
             while let head = try await nextHead() {
                 guard try await exchange(head) else {
                     await linger()
@@ -124,6 +123,7 @@ actor Connection: Pollable {
     /// The next request head; nil when the client ends the connection between requests.
     private func nextHead() async throws -> RequestHead? {
         limits = server.limits
+        enter(.idle)
         var parser = HeadParser(limits: limits.heads)
         while true {
             if let input, !inputRange.isEmpty {
@@ -167,7 +167,6 @@ actor Connection: Pollable {
         report(head, response, id: id, sent: sent, since: start, isComplete: true)
         guard keepsAlive else { return false }
         try await discardBody()
-        enter(.idle)
         return true
     }
 

@@ -130,13 +130,19 @@ extension DirectoryTree {
         if condition == .absent { try refuseIfPresent(key) }
         let status = try FileAttributes.seal(file.number, metadata)
         try synchronize(file.number)
-        try publish(key, condition) { (directory, name) throws(SystemCallError) in
-            _ = try Posix.call("renameat", subject: subject(key.string)) {
-                switch condition {
-                case .always: renameat(number, source.string, directory, name)
-                case .absent: linkat(number, source.string, directory, name, 0)
+        do {
+            try publish(key, condition) { (directory, name) throws(SystemCallError) in
+                _ = try Posix.call("renameat", subject: subject(key.string)) {
+                    switch condition {
+                    case .always: renameat(number, source.string, directory, name)
+                    case .absent: linkat(number, source.string, directory, name, 0)
+                    }
                 }
             }
+        } catch let error as SystemCallError where error.code == ENOENT {
+            // Somebody else was faster with the same source.
+            if try openFile(source.string) == nil { throw ObjectStoreError.noSuchKey(source) }
+            throw error
         }
         if condition == .absent { try remove([source]) } else { try leave(FilePlace(source.string).directory) }
         return ObjectInfo(status, metadata)

@@ -168,11 +168,10 @@ package final class BlobUpload {
     /// Whether the blob is there and has the bytes the session had, which are gone: only their hash is known.
     private func hasContent(of digest: Digest) async throws -> Bool {
         let content = (hasher ?? token.hasher).digest
-        guard let info = try await repository.blobs.stored(digest) else { return false }
+        let size = max(token.offset, storedSize) + appended
+        guard try await repository.blobs.stored(digest)?.size == size else { return false }
         if content.algorithm == digest.algorithm { return content == digest }
-        guard info.size == token.offset + appended,
-            let object = try await store.get(StorageLayout.blob(digest), range: nil)
-        else { return false }
+        guard let object = try await store.get(StorageLayout.blob(digest), range: nil) else { return false }
         var hasher = ContentHasher(content.algorithm)
         try await object.body.forEachChunk(on: repository.registry.blockingWork) { hasher.update($0) }
         return hasher.digest == content

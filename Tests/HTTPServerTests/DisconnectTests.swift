@@ -133,7 +133,10 @@ struct DisconnectTests {
                 case 0: leaving.reset()
                 case 1: leaving.close()
                 case 2: leaving.finishSending()
-                default: _ = try? leaving.readHead()  // Whatever it gets: it leaves when it has got it.
+                default:
+                    leaving.finishSending()
+                    // Whatever it gets: it leaves when it has got it.
+                    _ = try? leaving.readHead()
                 }
             }
             for client in clients { client.reset() }

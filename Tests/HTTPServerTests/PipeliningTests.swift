@@ -26,10 +26,10 @@ struct PipeliningTests {
                 bytes += Array("GET /target?\(number) HTTP/1.1\r\nHost: a\r\n\r\n".utf8)
                 expected.append(Array("/target?\(number)".utf8))
             case 1:
-                print(number, "CL", size, bytes.count); bytes += Array("PUT /echo HTTP/1.1\r\nHost: a\r\nContent-Length: \(size)\r\n\r\n".utf8) + body
+                bytes += Array("PUT /echo HTTP/1.1\r\nHost: a\r\nContent-Length: \(size)\r\n\r\n".utf8) + body
                 expected.append(body)
             default:
-                print(number, "chunked", size, bytes.count); bytes += Array("PUT /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n".utf8)
+                bytes += Array("PUT /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n".utf8)
                 bytes += chunked(body) { Int.random(in: 1...5_000, using: &generator) }
                 expected.append(body)
             }
@@ -37,7 +37,7 @@ struct PipeliningTests {
         try await withEngine { [bytes, expected] engine in
             let client = try engine.client()
             async let sending: Void = OwnThread.run { try client.send(bytes) }
-            let bodies = try await OwnThread.run { try expected.enumerated().map { n, x in print("reading", n, x.count); return try client.readResponse().body } }
+            let bodies = try await OwnThread.run { try expected.map { _ in try client.readResponse().body } }
             try await sending
             #expect(bodies == expected)
             #expect(try await engine.exchanges(100).allSatisfy { $0.isComplete })

@@ -77,6 +77,19 @@ struct RaceTests {
         #expect(tags.map(\.verb) == [.bytes, .delete, .bytes, .delete, .bytes, .delete])
     }
 
+    @Test("a broken blob does not pass for the one that could not be stored over it")
+    func failedRepair() async throws {
+        let bytes = sampleBytes(100)
+        let digest = Digest(of: bytes)
+        let key = StorageLayout.blob(digest)
+        try await store.put(Array(bytes[..<99]), at: key, metadata: ObjectMetadata(), condition: .always)
+        let token = try await repository.append(bytes, to: repository.uploads.begin().token)
+        store.once(before: { $0.verb == .compose }) { throw ObjectStoreError.full("no room") }
+        await #expect(throws: ObjectStoreError.full("no room")) { try await repository.close(token, as: digest) }
+        try await repository.close(token, as: digest)
+        #expect(try await repository.blobs.get(digest)?.body.contents == bytes)
+    }
+
     @Test("replicas that start at once agree on the upload secret", arguments: StoreKind.allCases)
     func secret(kind: StoreKind) async throws {
         let store = try TestStore(kind)

@@ -10,7 +10,7 @@ import Testing
     func aRunningUploadFinishesAndEverybodyElseGoes(_ signal: CInt) async throws {
         let directory = try TemporaryDirectory()
         let server = try await ServerProcess(storage: directory.path)
-        let upload = try await begin(server)
+        var upload: PendingRequest? = try await begin(server)
         let idle = try server.connect()
         #expect(try idle.request("GET", "/v2/").status == 200)
         let silent = try server.connect()
@@ -23,13 +23,15 @@ import Testing
         try await eventually { Self.isRefused(server) }
         #expect(server.process.ending == nil)
 
-        let reply = try await upload.finish(Self.content.bytes)
-        #expect(reply.status == 201)
-        #expect(reply["Connection"] == "close")
+        let reply = try await upload?.finish(Self.content.bytes)
+        #expect(reply?.status == 201)
+        #expect(reply?["Connection"] == "close")
+        upload = nil
         // A head that has begun is a request, too: it is answered when it comes.
         try halfHead.send("\r\n\r\n")
         #expect(try halfHead.readResponse().status == 200)
         #expect(try halfHead.receiveToEnd().isEmpty)
+        halfHead.close()
         #expect(try await server.process.end() == .status(0))
         #expect(server.process.errors.lines.last?.hasSuffix("info stopped") == true)
 
@@ -50,6 +52,7 @@ import Testing
         try await eventually { Self.isRefused(server) }
         #expect(try reader.receive(exactly: blob.bytes.count) == blob.bytes)
         #expect(try reader.receiveToEnd().isEmpty)
+        reader.close()
         #expect(try await server.process.end() == .status(0))
     }
 

@@ -5,6 +5,7 @@ extension ObjectStoreContract {
     static let racing = [
         ObjectStoreContract("of many puts with the condition absent one wins", onePut),
         ObjectStoreContract("of many commits and composes with the condition absent one wins", oneCommit),
+        ObjectStoreContract("of many composes of one source one finds it", oneCompose),
         ObjectStoreContract("a reader never sees a torn or mixed object", atomicReplacement),
         ObjectStoreContract("a reader never sees an older object than one before", monotoneReads),
         ObjectStoreContract("puts succeed while deletes empty their directories", emptiedDirectories),
@@ -41,6 +42,36 @@ extension ObjectStoreContract {
         #expect(try await store.contents("race/one") == pattern(10, seed: winners[0]))
         #expect(try await store.head("race/one")?.metadata.contentType == "number/\(winners[0])")
         #expect(try await store.keys().count == (winners[0] < 8 ? 8 : 9))
+    }
+
+    private static func oneCompose(_ store: any ObjectStore) async throws {
+        for round in 0..<20 {
+            let source = ObjectKey("part/\(round)/one")
+            try await store.put(pattern(10), at: source)
+            let outcomes = await withTaskGroup(of: (any Error)?.self) { group in
+                for number in 0..<8 {
+                    let key = ObjectKey("made/\(round)/\(number)")
+                    group.addTask { await failure { try await compose(source, at: key, in: store) } }
+                }
+                return await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(outcomes.count { $0 == nil } == 1)
+            #expect(outcomes.count { $0 as? ObjectStoreError == .noSuchKey(source) } == 7)
+        }
+    }
+
+    private static func compose(_ source: ObjectKey, at key: ObjectKey, in store: any ObjectStore) async throws {
+        try await store.compose([source], at: key, metadata: ObjectMetadata(), condition: .always)
+    }
+
+    /// What `body` throws; nil when it succeeds.
+    private static func failure(_ body: () async throws -> Void) async -> (any Error)? {
+        do {
+            try await body()
+            return nil
+        } catch {
+            return error
+        }
     }
 
     /// Runs `body` so often at once and returns the numbers of those that were not refused by their condition.

@@ -13,7 +13,7 @@ package final class OwnThread: TaskExecutor {
 
     /// Runs `body` on a thread of its own.
     package static func run<Value: Sendable>(
-        _ name: String = "test", _ body: @Sendable () async throws -> Value
+        _ name: String = "test", _ body: @concurrent @Sendable () async throws -> Value
     ) async throws -> Value {
         try await withTaskExecutorPreference(OwnThread(name), operation: body)
     }

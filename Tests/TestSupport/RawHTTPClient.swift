@@ -71,6 +71,9 @@ package final class RawHTTPClient: @unchecked Sendable {
     /// Ends the sending side; responses can still come.
     package func finishSending() { _ = shutdown(descriptor, CInt(SHUT_WR)) }
 
+    /// Ends both directions, so that a thread that sends or receives here comes back.
+    package func finishBoth() { _ = shutdown(descriptor, CInt(SHUT_RDWR)) }
+
     /// Breaks the connection off: the server sees a reset.
     package func reset() {
         set(SO_LINGER, linger(l_onoff: 1, l_linger: 0))

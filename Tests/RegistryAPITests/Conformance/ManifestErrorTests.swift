@@ -149,6 +149,9 @@ struct ManifestErrorTests {
                 #expect(reply.codes == ["SIZE_INVALID"])
             }
             #expect(try await client.get("\(target)huge").status == 404)
+            // A length alone is enough to be refused.
+            let announced = try await client.send("PUT", "\(target)huge", fields + [("Content-Length", "1073741824")])
+            #expect(announced.status == 413)
         }
     }
 }

@@ -117,4 +117,23 @@ struct ManifestParameterTests {
             #expect(reply["X-Content-Type-Options"] == "nosniff")
         }
     }
+
+    @Test("content is never encoded for a client, nor decoded (clients ask for zstd and gzip)")
+    func encodings() async throws {
+        try await withServer(on: .memory) { server in
+            let client = server.client
+            let image = try await client.pushImage(1, to: "r", tag: "latest")
+            // Looks like gzip and is none: nobody must look inside.
+            let blob = Content([0x1f, 0x8b, 8, 0] + sampleBytes(2000))
+            let target = "/v2/r/blobs/uploads/?digest=\(blob.digest)"
+            let pushed = try await client.send("POST", target, [("Content-Encoding", "gzip")], .counted(blob.bytes))
+            #expect(pushed.status == 201)
+            let accept = [("Accept-Encoding", "zstd;q=1.0, gzip;q=0.8, deflate;q=0.5")]
+            for (path, content) in [("blobs/\(blob.digest)", blob), ("manifests/latest", image)] {
+                let reply = try await client.get("/v2/r/\(path)", accept)
+                #expect(reply.body == content.bytes)
+                #expect(reply.values("Content-Encoding").isEmpty)
+            }
+        }
+    }
 }

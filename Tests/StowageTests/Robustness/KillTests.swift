@@ -8,7 +8,7 @@ import Testing
 extension Robustness {
     /// The server is killed without warning in the middle of many pushes, and started anew on the same directory.
     @Suite struct KillTests {
-        private static let kills = 40
+        private static let kills = 36
         private static let pushers = 6
 
         @Test(.timeLimit(.minutes(5)))
@@ -33,8 +33,9 @@ extension Robustness {
                         }
                     }
                 }
+                group.addTask { try await Self.watch(ledger, seeds[0], until: { isOver.value }) { current.value } }
                 for _ in 0..<Self.kills {
-                    let point = ledger.traffic.load(ordering: .relaxed) + Int.random(in: 0...6_000_000, using: &random)
+                    let point = ledger.traffic.load(ordering: .relaxed) + Int.random(in: 0...4_000_000, using: &random)
                     try await eventually(timeout: 60) { ledger.traffic.load(ordering: .relaxed) >= point }
                     try await kill(current, directory, ledger, &random)
                 }
@@ -49,6 +50,26 @@ extension Robustness {
             try await check(ledger.snapshot, server)
             #expect(try await server.stop() == .status(0))
             try checkFiles(directory.path, ledger.snapshot)
+        }
+
+        /// Reads what is being written, while the server comes and goes: whole, or not at all.
+        private static func watch(
+            _ ledger: Ledger, _ seed: UInt64, until isOver: () -> Bool, _ server: () -> ServerProcess?
+        ) async throws {
+            var random = Dice(state: seed &+ 1)
+            var count = 0
+            while !isOver() {
+                await Task.yield()
+                let blob = ledger.snapshot.triedBlobs.suffix(20).randomElement(using: &random)
+                guard let blob, let server = server() else { continue }
+                let target = "/v2/\(blob.repository)/blobs/\(blob.content.digest)"
+                // The server was killed.
+                guard let reply = try? await server.client.send("GET", target) else { continue }
+                count += 1
+                let isWhole = reply.status == 200 && reply.body == blob.content.bytes
+                #expect(isWhole || reply.status == 404, "\(target): \(reply.status), \(reply.body.count) bytes")
+            }
+            print("kills: read \(count) blobs in between")
         }
 
         private static func start(_ directory: TemporaryDirectory) async throws -> ServerProcess {
@@ -75,6 +96,24 @@ extension Robustness {
             for tried in before.triedBlobs.suffix(12) { try await expectWholeOrAbsent(tried, next) }
             for (tag, state) in before.tags { try await expectTag(tag, state, next) }
             current.change { $0 = next }
+        }
+
+        /// Killed at each step of its first start, the next one finds nothing in its way.
+        @Test(arguments: ["", "/.stowage", "/.stowage/tmp", "/registry", "/registry/_keys", "/registry/_keys/uploads"])
+        func aStartThatWasKilledDoesNoHarm(_ step: String) async throws {
+            let directory = try TemporaryDirectory()
+            let storage = "\(directory.path)/storage"
+            let process = try ChildProcess(
+                [Robustness.binary, "serve", "--storage", storage, "--listen", "127.0.0.1:0"],
+                environment: ServerProcess.environment())
+            try await eventually { access(storage + step, F_OK) == 0 }
+            process.send(SIGKILL)
+            #expect(try await process.end() == .signal(SIGKILL))
+            for _ in 0..<2 {
+                let server = try await ServerProcess(storage: storage, binary: Robustness.binary)
+                try await server.client.push(Content("layer"), to: "app")
+                #expect(try await server.stop() == .status(0))
+            }
         }
 
         // MARK: What must be there
