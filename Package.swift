@@ -84,7 +84,24 @@ let package = Package(
             name: "RegistryAPITests",
             dependencies: ["RegistryAPI", "Registry", "HTTPServer", "ObjectStorage", "OCI", "TestSupport"],
             swiftSettings: settings),
+        // Configuration, and the built program as a process: commands, signals, logs, metrics, kills, faults, bounds.
+        .testTarget(
+            name: "StowageTests",
+            dependencies: [
+                "stowage", "TestSupport", "Registry", "OCI", "OpenSSL", "EventLoop",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: settings),
         // The built program with real clients; runs only with STOWAGE_E2E=1 after Tests/Tools/install-clients.sh.
-        .testTarget(name: "EndToEndTests", swiftSettings: settings),
+        .testTarget(name: "EndToEndTests", dependencies: ["TestSupport"], swiftSettings: settings),
     ]
 )
+
+// The fuzz targets want libFuzzer's main function and instrumented code: only Tests/Tools/fuzz.sh builds them.
+if Context.environment["STOWAGE_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "Fuzz", dependencies: ["OCI", "HTTPServer", "Registry", "RegistryAPI"], path: "Tests/Fuzz",
+            exclude: ["corpus"], swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])]))
+}
