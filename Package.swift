@@ -26,7 +26,7 @@ let package = Package(
         // Floor 0. The Linux calls Swift's Glibc module cannot name: epoll, timerfd, sendfile, accept4, xattr.
         .target(name: "CPosix"),
         // Floor 0. libcrypto's headers, found by pkg-config.
-        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         // Floor 0. Event loops on Dispatch and epoll, owned descriptors, buffers, timers, and the pool for blocking work.
         .target(name: "EventLoop", dependencies: ["CPosix"], swiftSettings: settings),
         // Floor 0. The Swift face of libcrypto: SHA-256, SHA-512, HMAC, random bytes.
@@ -72,6 +72,11 @@ let package = Package(
             name: "TestSupport",
             dependencies: ["ObjectStorage", "EventLoop", "HTTPServer", "Registry", "RegistryAPI", "OCI", "OpenSSL"],
             path: "Tests/TestSupport", swiftSettings: settings),
+        .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "TestSupport"], swiftSettings: settings),
+        // The engine over real sockets; two of its tests run BareHello in a process of its own.
+        .testTarget(
+            name: "HTTPServerTests", dependencies: ["HTTPServer", "EventLoop", "TestSupport", "BareHello"],
+            swiftSettings: settings),
         .testTarget(
             name: "ObjectStorageTests", dependencies: ["ObjectStorage", "TestSupport", "EventLoop", "CPosix"],
             swiftSettings: settings),

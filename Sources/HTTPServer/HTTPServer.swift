@@ -19,7 +19,7 @@ package final class HTTPServer: Sendable {
 
     private struct Drain {
         var isDraining = false
-        var waiting: CheckedContinuation<Void, Never>?
+        var waiting: [CheckedContinuation<Void, Never>] = []
     }
 
     /// A loop and what its connections share.
@@ -77,7 +77,7 @@ package final class HTTPServer: Sendable {
 
     /// Stops accepting, lets running requests finish for at most `timeout` seconds, and closes idle connections.
     ///
-    /// Returns how many connections were still busy.
+    /// Returns how many connections were still busy. Of calls that overlap, the first timeout ends all.
     package func shutDown(timeout: Int) async -> Int {
         draining.store(true, ordering: .relaxed)
         let stopping = listeners.withLock { listeners in
@@ -94,21 +94,24 @@ package final class HTTPServer: Sendable {
             let isOver = drain.withLock { drain in
                 drain.isDraining = true
                 guard openConnections > 0 else { return true }
-                drain.waiting = continuation
+                drain.waiting.append(continuation)
                 return false
             }
             if isOver { continuation.resume() }
-            DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(timeout)) { self.finishDrain() }
+            DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(timeout)) { [weak self] in
+                self?.finishDrain()
+            }
         }
         return openConnections
     }
 
+    /// Lets everybody go on who waits for the drain, be it over or out of time.
     private func finishDrain() {
         let waiting = drain.withLock { drain in
-            defer { drain.waiting = nil }
+            defer { drain.waiting = [] }
             return drain.waiting
         }
-        waiting?.resume()
+        for continuation in waiting { continuation.resume() }
     }
 
     // MARK: Connections

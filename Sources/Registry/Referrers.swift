@@ -16,10 +16,6 @@ package struct Referrers: Sendable {
 
     let repository: Repository
 
-    init(repository: Repository) {
-        self.repository = repository
-    }
-
     /// Descriptors of the referrers of `subject` after `last` in order of their digests, only those of `artifactType`
     /// when it is given. The subject need not exist.
     package func list(

@@ -11,10 +11,6 @@ package struct Tags: Sendable {
 
     let repository: Repository
 
-    init(repository: Repository) {
-        self.repository = repository
-    }
-
     /// Up to `limit` tags after `last` in byte order; `NAME_UNKNOWN` for a repository that does not exist.
     package func list(after last: String?, limit: Int) async throws -> Page {
         let all = try await listed()

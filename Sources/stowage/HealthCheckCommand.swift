@@ -8,8 +8,8 @@ struct HealthCheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "healthcheck", abstract: "Ask a running server whether it is well.",
         discussion: """
-            For containers, whose image has no other HTTP client: exits with 0 if the answer has status 200, else with 1. \
-            /healthz says that the server runs, /readyz that its store can be used too.
+            For containers, whose image has no other HTTP client: exits with 0 if the answer has status 200, else with \
+            1. /healthz says that the server runs, /readyz that its store can be used too.
             """)
 
     @Argument(help: "A plain http:// URL.")

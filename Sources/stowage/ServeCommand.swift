@@ -8,8 +8,8 @@ struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve", abstract: "Serve the registry.",
         discussion: """
-            Settings come from options, then STOWAGE_… environment variables, then the file, then defaults. SIGTERM and \
-            SIGINT let running requests finish, a second one ends at once; SIGHUP reads the configuration again.
+            Settings come from options, then STOWAGE_… environment variables, then the file, then defaults. SIGTERM \
+            and SIGINT let running requests finish, a second one ends at once; SIGHUP reads the configuration again.
             """)
 
     @Option(help: "A YAML file with settings; config/stowage.yaml shows them all. [STOWAGE_CONFIG]")

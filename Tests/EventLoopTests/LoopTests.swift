@@ -93,8 +93,11 @@ struct LoopTests {
         defer { loop.shutDown() }
         let calls = Guarded<[String]>([])
         let others = Guarded<[End]>([])
-        let late = try End(onReady: { _, events in
-            if events.contains(.readable) { calls.change { $0.append("late") } }
+        let late = try End(onReady: { end, events in
+            guard events.contains(.readable) else { return }
+            var byte: UInt8 = 0
+            let isTrue = read(end.descriptor.number, &byte, 1) == 1
+            calls.change { $0.append(isTrue ? "late" : "somebody else's event") }
         })
         // Whichever of the two comes first throws the other out and puts a third one in its place.
         let body: @Sendable (End, ReadyEvents) -> Void = { end, events in

@@ -14,7 +14,8 @@ struct DownloadTests {
         }
     }
 
-    @Test("bodies of files, from any offset", arguments: [0, 1, 4_095, SmallHandler.fileSize - 1, SmallHandler.fileSize])
+    @Test(
+        "bodies of files, from any offset", arguments: [0, 1, 4_095, SmallHandler.fileSize - 1, SmallHandler.fileSize])
     func files(_ offset: Int) async throws {
         try await withEngine { engine in
             let client = try engine.client()

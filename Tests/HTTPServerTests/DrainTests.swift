@@ -14,7 +14,7 @@ struct DrainTests {
             for client in busy { try client.send("GET /gate HTTP/1.1\r\nHost: a\r\n\r\n") }
             try await eventually { engine.handler.gate.waiting == 4 && engine.server.openConnections == 8 }
 
-            async let left = engine.server.shutDown(timeout: 30)
+            let left = Task.detached { await engine.server.shutDown(timeout: 30) }
             for client in idle { #expect(try client.receiveToEnd() == []) }
             #expect(throws: RawHTTPError.failed("connect", 111)) { try engine.client() }
             #expect(engine.server.isDraining)
@@ -26,7 +26,7 @@ struct DrainTests {
                 #expect(try client.receiveToEnd() == [])
                 client.close()
             }
-            #expect(await left == 0)
+            #expect(await left.value == 0)
         }
     }
 
@@ -39,14 +39,14 @@ struct DrainTests {
             let writer = try engine.client()
             try writer.send("PUT /check HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n")
             try writer.send(pattern(50_000))
-            async let left = engine.server.shutDown(timeout: 30)
+            let left = Task.detached { await engine.server.shutDown(timeout: 30) }
             try await eventually { engine.server.isDraining }
             #expect(try reader.receive(exactly: SmallHandler.fileSize) == pattern(SmallHandler.fileSize))
             reader.close()
             try writer.send(pattern(50_000, from: 50_000))
             #expect(try writer.readResponse().text == "100000 ok\n")
             writer.close()
-            #expect(await left == 0)
+            #expect(await left.value == 0)
         }
     }
 
@@ -65,27 +65,22 @@ struct DrainTests {
     @Test("a server without connections drains at once, and twice does no harm")
     func empty() async throws {
         try await withEngine { engine in
-            async let one = engine.server.shutDown(timeout: 30)
-            async let two = engine.server.shutDown(timeout: 30)
-            #expect(await one == 0)
-            #expect(await two == 0)
+            let one = Task.detached { await engine.server.shutDown(timeout: 30) }
+            let two = Task.detached { await engine.server.shutDown(timeout: 30) }
+            #expect(await one.value == 0)
+            #expect(await two.value == 0)
         }
     }
 
-    @Test("drains that overlap all end")
+    @Test("drains that overlap all end, with the first timeout")
     func overlapping() async throws {
         try await withEngine { engine in
-            let client = try engine.client()
-            try client.send("GET /gate HTTP/1.1\r\nHost: a\r\n\r\n")
+            try engine.client().send("GET /gate HTTP/1.1\r\nHost: a\r\n\r\n")
             try await eventually { engine.handler.gate.waiting == 1 }
-            async let one = engine.server.shutDown(timeout: 30)
-            async let two = engine.server.shutDown(timeout: 30)
+            let one = Task.detached { await engine.server.shutDown(timeout: 3_600) }
             try await eventually { engine.server.isDraining }
-            engine.handler.gate.open()
-            #expect(try client.readResponse().status == 200)
-            client.close()
-            #expect(await one == 0)
-            #expect(await two == 0)
+            #expect(await engine.server.shutDown(timeout: 1) == 1)
+            #expect(await one.value == 1)
         }
     }
 
@@ -100,7 +95,7 @@ struct DrainTests {
             try await eventually { engine.handler.block.arrived == 1 }
             let new = try engine.client()
             for client in [idle, new] { try client.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n") }
-            async let left = engine.server.shutDown(timeout: 30)
+            let left = Task.detached { await engine.server.shutDown(timeout: 30) }
             try await eventually { engine.server.isDraining }
             engine.handler.block.open()
             for client in [blocking, idle, new] {
@@ -109,7 +104,7 @@ struct DrainTests {
                 #expect(response["Connection"] == "close")
                 client.close()
             }
-            #expect(await left == 0)
+            #expect(await left.value == 0)
         }
     }
 

@@ -13,18 +13,20 @@ struct FairnessTests {
             async let uploading: Void = uploadForEver(upload)
             async let downloading: Void = downloadForEver(download)
             async let flooding: Void = floodForEver(flood)
-            let client = try engine.client()
-            var times: [Duration] = []
-            let clock = ContinuousClock()
-            for _ in 0..<300 {
-                let start = clock.now
-                #expect(try client.request("GET", "/hello").status == 200)
-                times.append(clock.now - start)
+            let times = try await OwnThread.run {
+                let client = try engine.client()
+                let clock = ContinuousClock()
+                return try (0..<300).map { _ in
+                    let start = clock.now
+                    _ = try client.request("GET", "/hello")
+                    return clock.now - start
+                }.sorted()
             }
             for busy in [upload, download, flood] { busy.finishBoth() }
             _ = try await (uploading, downloading, flooding)
-            // Generous: the machine is shared, and without turns it is the whole transfer.
-            #expect(times.sorted()[296] < .milliseconds(500), "the slowest: \(times.sorted().suffix(5))")
+            // Generous, as the machine is shared; without turns it would be a whole transfer, or thousands of requests.
+            #expect(times[150] < .milliseconds(40))
+            #expect(times[296] < .milliseconds(500), "the slowest: \(times.suffix(5))")
         }
     }
 

@@ -57,7 +57,7 @@ struct RequestBodyTests {
 
     @Test(
         "a chunked body that breaks the rules is answered with 400 and ends the connection",
-        arguments: ["x\r\n", "5\r\nhelloo", "5 5\r\n", "10000000000000000\r\n", "5;" + String(repeating: "x", count: 300)])
+        arguments: ["x\r\n", "5\r\nhelloo", "5 5\r\n", "10000000000000000\r\n", "0\r\nno trailer\r\n"])
     func malformed(_ body: String) async throws {
         try await withEngine { engine in
             for path in ["/echo", "/check", "/again"] {

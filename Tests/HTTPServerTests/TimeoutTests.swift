@@ -80,6 +80,26 @@ struct TimeoutTests {
         }
     }
 
+    @Test("transfers that go on may take as long as they like")
+    func slowTransfers() async throws {
+        try await withEngine(limits) { engine in
+            let reader = try engine.client(receiveBuffer: 4 << 10)
+            try reader.send("GET /zeros HTTP/1.1\r\nHost: a\r\n\r\n")
+            _ = try reader.readHead()
+            let writer = try engine.client()
+            try writer.send("PUT /check HTTP/1.1\r\nHost: a\r\nContent-Length: 50\r\n\r\n")
+            for step in 0..<5 {
+                // More than the kernel has room for, so that the server sends again.
+                _ = try reader.receive(exactly: 16 << 20)
+                try writer.send(pattern(10, from: step * 10))
+                let now = EventLoop.now
+                try await eventually { EventLoop.now > now }
+            }
+            #expect(try writer.readResponse().text == "50 ok\n")
+            #expect(try reader.receive(exactly: 16 << 20).count == 16 << 20)
+        }
+    }
+
     @Test("time a handler takes is not the client's")
     func slowHandler() async throws {
         try await withEngine(limits) { engine in

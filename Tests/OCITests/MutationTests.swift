@@ -116,10 +116,22 @@ private struct AnyJSON: Decodable {
     init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         if container.decodeNil() { return }
-        do { _ = try container.decode(Bool.self); return } catch DecodingError.typeMismatch {}
-        do { _ = try container.decode(Double.self); return } catch DecodingError.typeMismatch {}
-        do { _ = try container.decode(String.self); return } catch DecodingError.typeMismatch {}
-        do { _ = try container.decode([AnyJSON].self); return } catch DecodingError.typeMismatch {}
+        do {
+            _ = try container.decode(Bool.self)
+            return
+        } catch DecodingError.typeMismatch {}
+        do {
+            _ = try container.decode(Double.self)
+            return
+        } catch DecodingError.typeMismatch {}
+        do {
+            _ = try container.decode(String.self)
+            return
+        } catch DecodingError.typeMismatch {}
+        do {
+            _ = try container.decode([AnyJSON].self)
+            return
+        } catch DecodingError.typeMismatch {}
         _ = try container.decode([String: AnyJSON].self)
     }
 }

@@ -62,12 +62,16 @@ import Testing
     }
 
     @Test func aValueThatAHigherLayerReplacesNeedNotBeValid() throws {
-        #expect(try load("http:\n  idleTimeout: never\n", ["STOWAGE_HTTP_IDLE_TIMEOUT": "7s"]).http.idleTimeout.seconds == 7)
+        #expect(
+            try load("http:\n  idleTimeout: never\n", ["STOWAGE_HTTP_IDLE_TIMEOUT": "7s"]).http.idleTimeout.seconds == 7
+        )
     }
 
     @Test(arguments: [
-        "", "# nothing but words\n", "---\n", "http:\nlog:\n", "http: ~\n", "http: {}\n", "http:\n  # idleTimeout: 5s\nlog:\n",
-        "\u{feff}readOnly: false\n", "readOnly: false # words\r\nlog:\r\n  access: true\r\n", "\"readOnly\": \"false\"\n",
+        "", "# nothing but words\n", "---\n", "http:\nlog:\n", "http: ~\n", "http: {}\n",
+        "http:\n  # idleTimeout: 5s\nlog:\n",
+        "\u{feff}readOnly: false\n", "readOnly: false # words\r\nlog:\r\n  access: true\r\n",
+        "\"readOnly\": \"false\"\n",
     ])
     func nothingOrTheDefaultsInAFileIsFine(_ text: String) throws {
         #expect(try load(text) == Configuration())
@@ -88,6 +92,7 @@ import Testing
         _ text: String?, _ environment: [String: String] = [:], _ overrides: [ConfigurationLoader.Override] = []
     ) throws -> Configuration {
         let file = try text.map(TemporaryFile.init)
-        return try ConfigurationLoader.load(file: file?.path, environment: environment, overrides: overrides).configuration
+        return try ConfigurationLoader.load(file: file?.path, environment: environment, overrides: overrides)
+            .configuration
     }
 }

@@ -38,9 +38,11 @@ import Testing
                 ("GET", "/v2/", 200, "base"), ("POST", "/v2/", 405, "base"),
                 ("GET", "/v2/_catalog", 200, "catalog"), ("GET", "/v2/app/tags/list", 200, "tags"),
                 ("GET", "/v2/none/tags/list", 404, "tags"), ("HEAD", "/v2/app/manifests/one", 200, "manifest"),
-                ("GET", "/v2/app/manifests/none", 404, "manifest"), ("GET", "/v2/app/blobs/\(blob.digest)", 200, "blob"),
+                ("GET", "/v2/app/manifests/none", 404, "manifest"),
+                ("GET", "/v2/app/blobs/\(blob.digest)", 200, "blob"),
                 ("GET", "/v2/app/referrers/\(manifest.digest)", 200, "referrers"),
-                ("GET", "/v2/app/blobs/uploads/forged", 404, "upload"), ("DELETE", "/v2/app/manifests/one", 202, "manifest"),
+                ("GET", "/v2/app/blobs/uploads/forged", 404, "upload"),
+                ("DELETE", "/v2/app/manifests/one", 202, "manifest"),
                 ("GET", "/elsewhere", 404, "other"), ("HEAD", "/healthz", 200, "operations"),
                 ("BREW", "/v2/", 405, "base"), ("PROPFIND", "/v2/app/blobs/\(blob.digest)", 405, "blob"),
             ]
@@ -50,7 +52,8 @@ import Testing
             for (method, target, status, endpoint) in requests {
                 let known = ["GET", "HEAD", "POST", "DELETE"].contains(method)
                 let labels = ["endpoint": endpoint, "method": known ? method : "other", "status": "\(status)"]
-                let increase = after.value("stowage_http_requests_total", labels)
+                let increase =
+                    after.value("stowage_http_requests_total", labels)
                     - before.value("stowage_http_requests_total", labels)
                 #expect(increase == 1, "\(method) \(target)")
             }
@@ -101,7 +104,8 @@ import Testing
             try await client.expect(200, "GET", "/readyz")
             let after = try await Self.read(server)
             let expected = [
-                ("writer", "ok"), ("commit", "ok"), ("put", "ok"), ("head", "ok"), ("head", "absent"), ("get", "absent"),
+                ("writer", "ok"), ("commit", "ok"), ("put", "ok"), ("head", "ok"), ("head", "absent"),
+                ("get", "absent"),
                 ("list", "ok"), ("delete", "ok"), ("probe", "ok"),
             ]
             for (operation, result) in expected {

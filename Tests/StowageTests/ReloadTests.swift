@@ -137,8 +137,8 @@ import Testing
             #expect(
                 broken.hasSuffix(
                     """
-                    error the configuration was not reloaded: \(test.file.path):3: log.level: expected one of trace, debug, \
-                    info, notice, warning, error, critical (found "loud")
+                    error the configuration was not reloaded: \(test.file.path):3: log.level: expected one of trace, \
+                    debug, info, notice, warning, error, critical (found "loud")
                     """))
             try await test.client.expect(405, "POST", "/v2/app/blobs/uploads/", [], .counted([]))
             #expect(try await test.reload("readOnly: [\n").contains("error the configuration was not reloaded: "))

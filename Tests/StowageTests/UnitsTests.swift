@@ -29,7 +29,9 @@ import Yams
         #expect(throws: DecodingError.self) { try YAMLDecoder().decode(ByteCount.self, from: text) }
     }
 
-    @Test(arguments: ["''", "s", "-5s", "1.5h", "1h30m", "5 parsecs", "5S", "1w", "1ms", "36893488147419103232s", "5MiB"])
+    @Test(arguments: [
+        "''", "s", "-5s", "1.5h", "1h30m", "5 parsecs", "5S", "1w", "1ms", "36893488147419103232s", "5MiB",
+    ])
     func refusesTimes(_ text: String) {
         #expect(throws: DecodingError.self) { try YAMLDecoder().decode(TimeSpan.self, from: text) }
     }
@@ -47,7 +49,9 @@ import Yams
         }
     }
 
-    @Test(arguments: [(0, "0"), (1, "1B"), (1023, "1023B"), (1 << 20, "1MiB"), (3 << 29, "1536MiB"), (1 << 50, "1024TiB")])
+    @Test(arguments: [
+        (0, "0"), (1, "1B"), (1023, "1023B"), (1 << 20, "1MiB"), (3 << 29, "1536MiB"), (1 << 50, "1024TiB"),
+    ])
     func writesSizesInTheLargestUnitThatFits(_ bytes: Int, _ text: String) {
         #expect(ByteCount(bytes).description == text)
     }

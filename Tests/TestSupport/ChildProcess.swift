@@ -1,6 +1,6 @@
-package import Glibc
 import Dispatch
 import EventLoop
+package import Glibc
 import Synchronization
 
 /// How a program ended.

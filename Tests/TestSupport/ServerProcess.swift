@@ -85,32 +85,6 @@ package final class ServerProcess: Sendable {
         }
         return found ?? ""
     }
-
-    // MARK: Memory
-
-    /// Bytes of memory it has now.
-    package func residentMemory() throws -> Int { try memory("VmRSS") }
-
-    /// The most bytes it had since the start or since `forgetPeak`.
-    package func peakMemory() throws -> Int { try memory("VmHWM") }
-
-    /// Begins to look for a new peak.
-    package func forgetPeak() throws {
-        let path = "/proc/\(process.identifier)/clear_refs"
-        let file = OwnedDescriptor(try Posix.call("open", subject: path) { open(path, O_WRONLY | O_CLOEXEC) })
-        _ = try Posix.call("write", subject: path) { write(file.number, "5", 1) }
-    }
-
-    private func memory(_ name: String) throws -> Int {
-        let path = "/proc/\(process.identifier)/status"
-        let number = try Posix.call("open", subject: path) { open(path, O_RDONLY | O_CLOEXEC) }
-        let bytes = try OpenFile(OwnedDescriptor(number), size: 0).read(at: 0, count: 16 << 10)
-        let line = String(decoding: bytes, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix(name) }
-        guard let kibibytes = line.flatMap({ Int($0.filter(\.isNumber)) }) else {
-            throw SystemCallError("read", code: EINVAL, subject: path)
-        }
-        return kibibytes << 10
-    }
 }
 
 /// The server ended, or said something else, instead of where it listens.

@@ -13,10 +13,10 @@ shift || true
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || targets=(heads chunks ranges names digests references manifests paths)
 
-build=.build-fuzz
-# Not stripped of what nobody calls: that would take the coverage counters along, and fuzzing would be blind.
-STOWAGE_FUZZ=1 swift build --scratch-path "$build" --configuration release --sanitize fuzzer --sanitize address --disable-dead-strip \
-    --product Fuzz
+build=${FZ:-.build-fuzz}
+# Both sanitizers in one option: of several, the compiler takes only the last. --sanitize is for the linker's sake.
+STOWAGE_FUZZ=1 swift build --scratch-path "$build" --configuration release --product Fuzz \
+    --sanitize fuzzer -Xswiftc -sanitize=fuzzer,address -Xswiftc -enable-testing
 binary=$build/release/Fuzz
 
 work=$(mktemp -d)

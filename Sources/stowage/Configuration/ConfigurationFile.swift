@@ -7,8 +7,8 @@ enum ConfigurationFile {
     /// More than any configuration file has, in bytes.
     private static let maximumSize = 1 << 20
 
-    /// The settings in the file at `path`; nil when it has none. Every complaint begins with the path, and with the line
-    /// if there is one.
+    /// The settings in the file at `path`; nil when it has none. Every complaint begins with the path, and with the
+    /// line if there is one.
     static func settings(at path: String) throws(ConfigurationError) -> Node? {
         let text = try text(at: path)
         do {

@@ -6,6 +6,8 @@ enum AccessLog {
         let agent = exchange.head.value("User-Agent") ?? "-"
         let path = redacted(exchange.head.path)
         let microseconds = exchange.nanoseconds / 1000
+        // A client that reset its connection early has no address any more.
+        let client = exchange.peer.isEmpty ? "-" : exchange.peer
         switch format {
         case .json:
             var line = JSONLine()
@@ -16,7 +18,7 @@ enum AccessLog {
             line.add("bytesIn", exchange.bytesIn)
             line.add("bytesOut", exchange.bytesOut)
             line.add("durationMicroseconds", microseconds)
-            line.add("client", exchange.peer)
+            line.add("client", client)
             line.add("userAgent", agent)
             line.add("requestID", exchange.requestID)
             return line.finished()
@@ -24,7 +26,7 @@ enum AccessLog {
             let duration = "\(microseconds / 1000).\(String(1000 + microseconds % 1000).dropFirst())ms"
             let text =
                 "\(Timestamp.now()) \(exchange.head.method.name) \(path) \(exchange.status.code)"
-                + " in=\(exchange.bytesIn) out=\(exchange.bytesOut) \(duration) \(exchange.peer)"
+                + " in=\(exchange.bytesIn) out=\(exchange.bytesOut) \(duration) \(client)"
                 + " \"\(printable(agent))\""
                 + " id=\(exchange.requestID)\n"
             return Array(text.utf8)

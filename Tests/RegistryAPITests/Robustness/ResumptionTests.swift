@@ -66,7 +66,8 @@ struct ResumptionTests {
             try await withServer(on: store) { second in
                 let client = RegistryClient {
                     turn.change {
-                        $0.toggle(); return $0
+                        $0.toggle()
+                        return $0
                     } ? first.port : second.port
                 }
                 let content = Content(sampleBytes(3067), test.algorithm)

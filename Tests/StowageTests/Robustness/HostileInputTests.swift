@@ -16,10 +16,10 @@ extension Robustness {
             try await withRobustServer(environment: environment) { server in
                 for index in 0..<100 { try await server.client.push(Content("layer \(index)"), to: "app") }
                 let stored = Self.files(server.storage)
-                try server.forgetPeak()
-                let before = try server.peakMemory()
+                try server.process.forgetPeakMemory()
+                let before = try server.process.peakMemory()
                 try await body(server)
-                let growth = try server.peakMemory() - before
+                let growth = try server.process.peakMemory() - before
                 #expect(growth < limit, "\(growth >> 20) MiB")
                 try await eventually { Self.files(server.storage) == stored }
                 try await server.client.push(Content("afterwards"), to: "app")
@@ -36,8 +36,8 @@ extension Robustness {
         func aManifestOfAGigabyteIsRefusedWhileItComes(_ framing: String) async throws {
             try await bounded(16 << 20) { server in
                 let client = try server.connect()
-                try client.send(
-                    "PUT /v2/app/manifests/huge HTTP/1.1\r\nHost: x\r\nContent-Type: \(Content.manifestType)\r\n\(framing)\r\n\r\n")
+                let fields = ["Host: x", "Content-Type: \(Content.manifestType)", framing]
+                try client.send("PUT /v2/app/manifests/huge HTTP/1.1\r\n\(fields.joined(separator: "\r\n"))\r\n\r\n")
                 let sent = try Self.sendUntilAnswered(client, isChunked: framing.contains("chunked"))
                 let response = try client.readResponse()
                 #expect(response.status == 413)
@@ -54,7 +54,9 @@ extension Robustness {
                 let client = try server.connect()
                 let response = try client.request(
                     "PUT", "/v2/app/manifests/huge",
-                    fields: ["Content-Type: \(Content.manifestType)", "Content-Length: 1073741824", "Expect: 100-continue"])
+                    fields: [
+                        "Content-Type: \(Content.manifestType)", "Content-Length: 1073741824", "Expect: 100-continue",
+                    ])
                 #expect(response.status == 413 && response.interim.isEmpty)
             }
         }
@@ -62,8 +64,10 @@ extension Robustness {
         /// Routes that want no body do not read one, however large it is.
         @Test func aBodyThatNobodyWantsIsNotRead() async throws {
             let requests = [
-                "GET /v2/", "GET /v2/_catalog", "GET /v2/app/tags/list", "DELETE /v2/app/manifests/none", "GET /healthz",
-                "POST /v2/app/blobs/uploads/?mount=sha256:nonsense", "PATCH /v2/app/blobs/uploads/forged", "GET /nowhere",
+                "GET /v2/", "GET /v2/_catalog", "GET /v2/app/tags/list", "DELETE /v2/app/manifests/none",
+                "GET /healthz",
+                "POST /v2/app/blobs/uploads/?mount=sha256:nonsense", "PATCH /v2/app/blobs/uploads/forged",
+                "GET /nowhere",
                 "PUT /v2/app/blobs/uploads/forged?digest=sha256:nonsense", "PUT /v2/APP/manifests/x", "BREW /v2/",
             ]
             try await bounded(8 << 20) { server in
@@ -108,8 +112,9 @@ extension Robustness {
                         group.addTask {
                             try await OwnThread.run {
                                 let client = try server.connect()
+                                let target = "/v2/app/manifests/m\(index)"
                                 try client.send(
-                                    "PUT /v2/app/manifests/m\(index) HTTP/1.1\r\nHost: x\r\nContent-Length: 4000001\r\n\r\n")
+                                    "PUT \(target) HTTP/1.1\r\nHost: x\r\nContent-Length: \(body.count + 1)\r\n\r\n")
                                 // Whoever is refused has the answer before the body is out.
                                 try? client.send(body)
                                 return client
@@ -142,9 +147,20 @@ extension Robustness {
             return [
                 ("arrays", text(times(4_000_000, "["))),
                 ("objects", text(times(600_000, "{\"a\":"))),
-                ("nested annotations", text(start + "\"annotations\":" + times(600_000, "{\"a\":") + times(600_000, "}") + "}")),
-                ("layers", text(start + "\"config\":\(descriptor),\"layers\":[" + times(10_000, descriptor + ",") + descriptor + "]}")),
-                ("empty layers", text(start + "\"config\":\(descriptor),\"layers\":[" + times(1_000_000, "{},") + "{}]}")),
+                (
+                    "nested annotations",
+                    text(start + "\"annotations\":" + times(600_000, "{\"a\":") + times(600_000, "}") + "}")
+                ),
+                (
+                    "layers",
+                    text(
+                        start + "\"config\":\(descriptor),\"layers\":[" + times(10_000, descriptor + ",") + descriptor
+                            + "]}")
+                ),
+                (
+                    "empty layers",
+                    text(start + "\"config\":\(descriptor),\"layers\":[" + times(1_000_000, "{},") + "{}]}")
+                ),
                 ("zeros", text(start + "\"layers\":[" + times(1_900_000, "0,") + "0]}")),
                 ("one key again and again", text("{" + times(500_000, "\"a\":1,") + "\"a\":1}")),
                 ("keys", text("{" + (0..<250_000).map { "\"k\($0)\":1" }.joined(separator: ",") + "}")),
@@ -152,7 +168,10 @@ extension Robustness {
                 ("an exponent", text(start + "\"config\":{\"size\":1e999999999}}")),
                 ("escapes", text(start + "\"artifactType\":\"" + times(650_000, "\\u0000") + "\"}")),
                 ("a string without end", text(start + "\"artifactType\":\"" + times(3_900_000, "a"))),
-                ("broken UTF-8", text(start + "\"artifactType\":\"") + [UInt8](repeating: 0xff, count: 3_900_000) + text("\"}")),
+                (
+                    "broken UTF-8",
+                    text(start + "\"artifactType\":\"") + [UInt8](repeating: 0xff, count: 3_900_000) + text("\"}")
+                ),
                 ("blanks", text(times(4_000_000, " "))),
                 ("nothing", []),
                 ("zero bytes", [UInt8](repeating: 0, count: 4_000_000)),
@@ -186,7 +205,9 @@ extension Robustness {
 
         // MARK: Lists
 
-        @Test(arguments: ["/v2/_catalog", "/v2/app/tags/list", "/v2/app/referrers/sha256:\(String(repeating: "0", count: 64))"])
+        @Test(arguments: [
+            "/v2/_catalog", "/v2/app/tags/list", "/v2/app/referrers/sha256:\(String(repeating: "0", count: 64))",
+        ])
         func aPageOfAnySizeMayBeAskedFor(_ path: String) async throws {
             let blob = Content("layer 1")
             let manifest = Content.manifest(config: blob, layers: [])
@@ -195,8 +216,8 @@ extension Robustness {
                 try await client.push(blob, to: "app")
                 for index in 0..<50 { try await client.push(manifest: manifest, as: "t\(index)", to: "app") }
                 for _ in 0..<50 { try await client.expect(200, "GET", path) }
-                try server.forgetPeak()
-                let before = try server.peakMemory()
+                try server.process.forgetPeakMemory()
+                let before = try server.process.peakMemory()
                 let nines = String(repeating: "9", count: 1000)
                 for size in ["1000000000000", "9223372036854775807", "9223372036854775808", nines] {
                     let whole = try await client.expect(200, "GET", path).body
@@ -206,7 +227,7 @@ extension Robustness {
                     let reply = try await client.expect(400, "GET", "\(path)?n=\(size)")
                     #expect(reply.text.contains("PAGINATION_NUMBER_INVALID"))
                 }
-                #expect(try server.peakMemory() - before < 8 << 20)
+                #expect(try server.process.peakMemory() - before < 8 << 20)
             }
         }
 

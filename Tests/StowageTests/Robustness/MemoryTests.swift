@@ -46,7 +46,7 @@ extension Robustness {
                 let (digest, tail) = Self.bodies(size: Self.downloadSize)[0]
                 try Self.upload(server, .put, digest, tail, size: Self.downloadSize)
                 let idle = try await warm(server)
-                try server.forgetPeak()
+                try server.process.forgetPeakMemory()
                 try await Self.concurrently { index in
                     let got = try Self.download(server, digest, size: Self.downloadSize, hashing: index == 0)
                     #expect(got == nil || got == digest)
@@ -60,15 +60,15 @@ extension Robustness {
         /// Memory after the first requests: what a server that has done something has.
         private func warm(_ server: ServerProcess) async throws -> Int {
             for index in 0..<100 { try await server.client.push(Content("layer \(index)"), to: "app") }
-            return try server.residentMemory()
+            return try server.process.residentMemory()
         }
 
         private func expectBounded(_ server: ServerProcess, _ idle: Int, _ name: String) async throws {
-            let peak = try server.peakMemory()
+            let peak = try server.process.peakMemory()
             #expect(peak < Self.limit, "\(peak >> 20) MiB")
-            // Threads of the pool for blocking work end some seconds after their last work, and take their stacks along.
-            try await eventually(timeout: 30) { try server.residentMemory() < idle + Self.remainder }
-            let rest = try server.residentMemory()
+            // Threads of the pool for blocking work end some seconds after their last work, with their stacks.
+            try await eventually(timeout: 30) { try server.process.residentMemory() < idle + Self.remainder }
+            let rest = try server.process.residentMemory()
             print("memory of \(name): \(idle >> 20) MiB before, \(peak >> 20) MiB at most, \(rest >> 20) MiB after")
         }
 

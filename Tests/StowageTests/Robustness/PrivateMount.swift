@@ -20,7 +20,8 @@ enum PrivateMount {
         let directory = try TemporaryDirectory()
         do {
             let process = try ChildProcess(
-                wrapper(directory.path, size: "1m") + ["nsenter", "--version"], environment: ServerProcess.environment())
+                wrapper(directory.path, size: "1m") + ["nsenter", "--version"], environment: ServerProcess.environment()
+            )
             return try await process.end() == .status(0)
         } catch {
             // No such command.
@@ -30,9 +31,12 @@ enum PrivateMount {
 
     /// Mounts the server's file system again with other options, such as "ro".
     static func remount(_ server: ServerProcess, _ options: String) async throws {
-        let enter = ["nsenter", "--target", "\(server.process.identifier)", "--user", "--preserve-credentials", "--mount"]
-        let process = try ChildProcess(
-            enter + ["mount", "-o", "remount,\(options)", server.storage], environment: ServerProcess.environment())
+        let enter = [
+            "nsenter", "--target", "\(server.process.identifier)", "--user", "--preserve-credentials", "--mount",
+        ]
+        // With source and target, so that no options are taken over: owners have no name within a namespace.
+        let mount = ["mount", "-t", "tmpfs", "-o", "remount,\(options)", "stowage-test", server.storage]
+        let process = try ChildProcess(enter + mount, environment: ServerProcess.environment())
         let ending = try await process.end()
         guard ending == .status(0) else { throw CannotRemount(reason: process.errors.text) }
     }

@@ -70,7 +70,11 @@ final class Pusher {
         _ statuses: Int..., sourceLocation: SourceLocation = #_sourceLocation
     ) throws -> RawHTTPResponse {
         var head = ["\(method) \(target) HTTP/1.1", "Host: test"] + fields
-        if isChunked { head.append("Transfer-Encoding: chunked") } else if let body { head.append("Content-Length: \(body.count)") }
+        if isChunked {
+            head.append("Transfer-Encoding: chunked")
+        } else if let body {
+            head.append("Content-Length: \(body.count)")
+        }
         do {
             guard let connection else { throw Lost() }
             try connection.send(head.joined(separator: "\r\n") + "\r\n\r\n")
@@ -88,7 +92,8 @@ final class Pusher {
             ledger.traffic.wrappingAdd(1 << 10, ordering: .relaxed)
             let response = try connection.readResponse(to: method)
             try #require(
-                statuses.contains(response.status), "\(method) \(target): \(response.text)", sourceLocation: sourceLocation)
+                statuses.contains(response.status), "\(method) \(target): \(response.text)",
+                sourceLocation: sourceLocation)
             return response
         } catch let error as RawHTTPError {
             if case .malformed(let what) = error { Issue.record("\(method) \(target): \(what)") }

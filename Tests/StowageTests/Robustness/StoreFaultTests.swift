@@ -120,7 +120,8 @@ extension Robustness {
                 try await client.expect(503, "PUT", "/v2/app/manifests/latest", type, .counted(other.bytes))
                 try await client.expect(503, "DELETE", "/v2/app/manifests/latest")
                 try await client.expect(503, "DELETE", "/v2/app/blobs/\(kept.digest)")
-                try await client.expect(503, "PUT", location.closing(kept.digest), [], .counted(Array(kept.bytes[1000...])))
+                try await client.expect(
+                    503, "PUT", location.closing(kept.digest), [], .counted(Array(kept.bytes[1000...])))
                 try await server.logged("Read-only file system")
                 #expect(try await Self.poll(client, until: 503).text.contains("Read-only file system"))
                 try await Self.expectKept(client, kept, manifest)
@@ -128,7 +129,8 @@ extension Robustness {
 
                 try await PrivateMount.remount(server, "rw")
                 try await Self.poll(client, until: 200)
-                try await client.expect(201, "PUT", location.closing(kept.digest), [], .counted(Array(kept.bytes[1000...])))
+                try await client.expect(
+                    201, "PUT", location.closing(kept.digest), [], .counted(Array(kept.bytes[1000...])))
                 try await client.push(manifest: other, as: "latest", to: "app")
                 #expect(try await client.has(manifest: other, as: "latest", in: "app"))
             }

@@ -64,7 +64,9 @@ struct Exposition {
             labels = try Self.labels(series[series.index(after: brace)...].dropLast())
             series = series[..<brace]
         }
-        guard isName(String(series)), value.isFinite, value >= 0 else { throw Malformed(description: "sample: \(line)") }
+        guard isName(String(series)), value.isFinite, value >= 0 else {
+            throw Malformed(description: "sample: \(line)")
+        }
         return Sample(name: String(series), labels: labels, value: value)
     }
 
