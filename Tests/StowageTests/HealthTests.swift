@@ -28,27 +28,16 @@ import Testing
             let client = server.client
             try await client.expect(200, "GET", "/readyz")
             try #require(rename(server.storage, server.storage + "-away") == 0)
-            let reply = try await Self.poll(client, until: 503)
+            let reply = try await client.ask("/readyz") { $0.status == 503 }
             #expect(reply.text.contains(server.storage) && reply.text.contains("No such file or directory"))
             // Alive it is.
             try await client.expect(200, "GET", "/healthz")
             // Another directory in its place is not the store.
             try #require(mkdir(server.storage, 0o755) == 0)
-            try await Self.poll(client, until: 503)
+            try await client.ask("/readyz") { $0.status == 503 }
             try #require(rmdir(server.storage) == 0)
             try #require(rename(server.storage + "-away", server.storage) == 0)
-            try await Self.poll(client, until: 200)
-        }
-    }
-
-    /// Asks until the answer has the status.
-    @discardableResult
-    private static func poll(_ client: RegistryClient, until status: Int) async throws -> Reply {
-        let end = ContinuousClock.now + .seconds(20)
-        while true {
-            let reply = try await client.send("GET", "/readyz")
-            if reply.status == status { return reply }
-            try #require(ContinuousClock.now < end, "\(reply.status)")
+            try await client.ask("/readyz") { $0.status == 200 }
         }
     }
 

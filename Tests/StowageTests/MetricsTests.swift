@@ -127,12 +127,8 @@ import Testing
             #expect(try nonsense.readResponse().status == 400)
             for connection in open { connection.close() }
             nonsense.close()
-            let end = ContinuousClock.now + .seconds(20)
-            var metrics = try await Self.read(server)
-            while metrics.value("stowage_http_connections") != 1, ContinuousClock.now < end {
-                metrics = try await Self.read(server)
-            }
-            #expect(metrics.value("stowage_http_connections") == 1)
+            try await server.client.awaitMetric("stowage_http_connections") { $0 == 1 }
+            let metrics = try await Self.read(server)
             #expect(metrics.value("stowage_http_rejected_total") == 1)
         }
     }

@@ -178,8 +178,15 @@ import Testing
                 test.server.process.send(SIGHUP)
                 try await test.client.push(Content("layer \(index)"), to: "app")
             }
-            _ = try await test.reload("readOnly: true\n")
-            try await test.client.expect(405, "POST", "/v2/app/blobs/uploads/", [], .counted([]))
+            // The last one counts, also if it came while the one before was still at work.
+            try test.file.replace("readOnly: true\n")
+            test.server.process.send(SIGHUP)
+            let end = ContinuousClock.now + .seconds(20)
+            var status = 0
+            while status != 405, ContinuousClock.now < end {
+                status = try await test.client.send("POST", "/v2/app/blobs/uploads/", [], .counted([])).status
+            }
+            #expect(status == 405)
         }
     }
 }

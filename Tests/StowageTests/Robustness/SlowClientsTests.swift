@@ -89,13 +89,7 @@ extension Robustness {
                 // The kernel had taken some of the blob for it, but never all.
                 #expect(throws: (any Error).self) { try reader.discard(blob.bytes.count) }
                 moving.close()
-                var open = 0.0
-                let end = clock.now + .seconds(20)
-                repeat {
-                    open = try Exposition(try await server.client.send("GET", "/metrics").text)
-                        .value("stowage_http_connections")
-                } while open != 1 && clock.now < end
-                #expect(open == 1)
+                try await server.client.awaitMetric("stowage_http_connections") { $0 == 1 }
             }
         }
 
@@ -130,13 +124,7 @@ extension Robustness {
                 print("half-open connections: \(count), \(each) bytes each")
                 #expect(each < 16 << 10)
                 for connection in connections { connection.close() }
-                var open = 0.0
-                let end = clock.now + .seconds(20)
-                repeat {
-                    open = try Exposition(try await server.client.expect(200, "GET", "/metrics").text)
-                        .value("stowage_http_connections")
-                } while open != 1 && clock.now < end
-                #expect(open == 1)
+                try await server.client.awaitMetric("stowage_http_connections") { $0 == 1 }
             }
         }
 

@@ -58,6 +58,24 @@ extension RegistryClient {
         return reply
     }
 
+    /// Asks again and again until the answer is the one that is waited for.
+    @discardableResult
+    func ask(
+        _ target: String, sourceLocation: SourceLocation = #_sourceLocation, until isRight: (Reply) throws -> Bool
+    ) async throws -> Reply {
+        let end = ContinuousClock.now + .seconds(20)
+        while true {
+            let reply = try await send("GET", target)
+            if try isRight(reply) { return reply }
+            try #require(ContinuousClock.now < end, "\(target): \(reply.status)", sourceLocation: sourceLocation)
+        }
+    }
+
+    /// Waits until the metrics have a value.
+    func awaitMetric(_ name: String, _ labels: [String: String] = [:], _ isRight: (Double) -> Bool) async throws {
+        try await ask("/metrics") { isRight(try Exposition($0.text).value(name, labels)) }
+    }
+
     /// Starts an upload and returns where it goes on.
     func startUpload(_ name: String) async throws -> String {
         let reply = try await expect(202, "POST", "/v2/\(name)/blobs/uploads/", [], .counted([]))
