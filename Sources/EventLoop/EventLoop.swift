@@ -66,7 +66,7 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
 
     /// Buffers for whoever runs on this loop.
     package let buffers = BufferPool()
-    /// Registrations that are open; readable from any thread, to find the least loaded loop.
+    /// Registrations that are open; readable from any thread.
     package let load = Atomic<Int>(0)
 
     /// Makes a loop and starts it; `name` shows up in debuggers.
