@@ -35,7 +35,7 @@ let package = Package(
         // Floor 1. The vocabulary of the OCI specifications: values that exist only if they are valid.
         .target(name: "OCI", swiftSettings: settings),
         // Floor 1. A strict, bounded HTTP/1.1 server engine that knows nothing of registries.
-        .target(name: "HTTPServer", dependencies: ["EventLoop", "CPosix"], swiftSettings: settings),
+        .target(name: "HTTPServer", dependencies: ["EventLoop"], swiftSettings: settings),
 
         // Floor 2. The object verbs every backend offers, and the directory and memory backends.
         .target(name: "ObjectStorage", dependencies: ["EventLoop", "CPosix"], swiftSettings: settings),
@@ -49,7 +49,7 @@ let package = Package(
         // Floor 4. The endpoints of the Distribution specification over HTTP, and their error bodies.
         .target(
             name: "RegistryAPI",
-            dependencies: ["Registry", "HTTPServer", "OCI", "ObjectStorage", "OpenSSL", "EventLoop"],
+            dependencies: ["Registry", "HTTPServer", "OCI", "ObjectStorage"],
             swiftSettings: settings),
 
         // Beside the house: the engine with an empty handler, for Benchmarks.
@@ -61,7 +61,7 @@ let package = Package(
         .executableTarget(
             name: "stowage",
             dependencies: [
-                "RegistryAPI", "Registry", "HTTPServer", "ObjectStorage", "OCI", "OpenSSL", "EventLoop",
+                "RegistryAPI", "Registry", "HTTPServer", "ObjectStorage", "EventLoop",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),

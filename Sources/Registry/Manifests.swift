@@ -6,8 +6,6 @@ package struct StoredManifest: Sendable {
     package let bytes: [UInt8]
     package let mediaType: MediaType
     package let digest: Digest
-    /// Seconds since 1970 when it was stored under the reference it was asked by.
-    package let modified: Int
 }
 
 /// The manifests of a repository.
@@ -56,23 +54,21 @@ package struct Manifests: Sendable {
         guard Digest(of: object.bytes, algorithm: digest.algorithm) == digest else {
             throw ObjectStoreError.unavailable("\(key) does not have the digest it is stored under")
         }
-        return StoredManifest(
-            bytes: object.bytes, mediaType: mediaType(of: object), digest: digest, modified: object.info.modified)
+        return StoredManifest(bytes: object.bytes, mediaType: mediaType(of: object), digest: digest)
     }
 
     /// The manifest a tag holds. The digest is computed: whoever wrote the tag, bytes and digest fit together.
     private func tagged(_ tag: Tag) async throws -> StoredManifest? {
         let key = StorageLayout.tag(tag, in: repository.name)
         guard let object = try await store.bytes(of: key, limit: Manifest.maximumSize) else { return nil }
-        let (bytes, modified) = (object.bytes, object.info.modified)
+        let bytes = object.bytes
         if let digest = Self.pushedDigest(object), Digest(of: bytes, algorithm: digest.algorithm) == digest {
-            return StoredManifest(bytes: bytes, mediaType: mediaType(of: object), digest: digest, modified: modified)
+            return StoredManifest(bytes: bytes, mediaType: mediaType(of: object), digest: digest)
         }
         guard let mediaType = Manifest.detectMediaType(bytes) else {
             throw ObjectStoreError.unavailable("\(key) does not hold a manifest")
         }
-        return StoredManifest(
-            bytes: bytes, mediaType: mediaType, digest: try await digest(of: bytes), modified: modified)
+        return StoredManifest(bytes: bytes, mediaType: mediaType, digest: try await digest(of: bytes))
     }
 
     /// The type it was pushed with, or what the bytes say when a copy of the store has lost that.

@@ -18,8 +18,11 @@ extension Repositories {
                     removed += try await remove(last.keys, modified: last.modified, before: limit)
                     current = nil
                 }
-                let known = current ?? (id, [], object.modified)
-                current = (id, known.keys + [object.key], max(known.modified, object.modified))
+                let newest = max(current?.modified ?? object.modified, object.modified)
+                if current == nil { current = (id, [], newest) }
+                // In place: an upload may have thousands of parts.
+                current?.keys.append(object.key)
+                current?.modified = newest
             }
             guard page.isTruncated, let last = page.objects.last else { break }
             position = last.key.string
