@@ -48,6 +48,15 @@ package struct Socket: ~Copyable, Sendable {
         }
     }
 
+    /// Writes the first of `bytes`, at most `limit` of them and at least one.
+    package func send(_ bytes: RawSpan, limit: Int) throws(SystemCallError) -> SocketResult {
+        let flags = CInt(MSG_NOSIGNAL)
+        let count = min(limit, bytes.byteCount)
+        return try result("send") {
+            bytes.withUnsafeBytes { Glibc.send(number, $0.baseAddress!, count, flags) }
+        }
+    }
+
     /// Sends bytes of a file without copying them through this process.
     package func sendFile(_ file: OpenFile, at offset: Int, count: Int) throws(SystemCallError) -> SocketResult {
         var position = off_t(offset)

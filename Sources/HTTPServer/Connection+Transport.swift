@@ -133,6 +133,25 @@ extension Connection {
         }
     }
 
+    /// Sends all of `stream`; `sent` says how far it got, also when it throws.
+    func send(_ stream: any ResponseStream, counting sent: inout Int) async throws {
+        let length = stream.length
+        var done = 0
+        defer { sent += done }
+        try await stream.forEachChunk { chunk in
+            // More than was announced would be taken for the next response.
+            guard done + chunk.byteCount <= length else { throw ConnectionClosed() }
+            var offset = 0
+            while offset < chunk.byteCount {
+                let rest = chunk.extracting(offset..<chunk.byteCount)
+                let count = try await moved { try socket.send(rest, limit: Self.turnBudget) }
+                offset += count
+                done += count
+            }
+        }
+        if done < length { throw ConnectionClosed() }
+    }
+
     /// Repeats `operation` until it moves something.
     private func moved(_ operation: () throws -> SocketResult) async throws -> Int {
         while true {

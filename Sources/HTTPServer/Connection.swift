@@ -235,6 +235,9 @@ actor Connection: Pollable {
         case .file(let region):
             try await write(ResponseHead.bytes(of: response, context, roomFor: 0))
             try await sendFile(region, counting: &sent)
+        case .stream(let stream):
+            try await write(ResponseHead.bytes(of: response, context, roomFor: 0))
+            try await self.send(stream, counting: &sent)
         }
     }
 

@@ -34,6 +34,8 @@ package enum ResponseBody: Sendable {
     case bytes([UInt8])
     /// Sent by `sendfile`.
     case file(FileRegion)
+    /// Fetched while it is sent; when that fails the connection ends before the announced length is reached.
+    case stream(any ResponseStream)
 
     /// In bytes.
     var length: Int {
@@ -42,6 +44,16 @@ package enum ResponseBody: Sendable {
         case .omitted(let length): length
         case .bytes(let bytes): bytes.count
         case .file(let region): region.length
+        case .stream(let stream): stream.length
         }
     }
+}
+
+/// Content that comes from somewhere else while it is sent.
+package protocol ResponseStream: Sendable {
+    /// In bytes.
+    var length: Int { get }
+
+    /// Gives exactly `length` bytes in order, or throws; called at most once.
+    func forEachChunk(_ send: (RawSpan) async throws -> Void) async throws
 }

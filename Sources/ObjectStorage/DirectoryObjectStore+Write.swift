@@ -19,7 +19,7 @@ extension DirectoryObjectStore {
     }
 
     /// Starts a temporary file; bytes go to the page cache on the caller's thread.
-    package func writer(expecting key: ObjectKey?) async throws -> any ObjectWriter {
+    package func writer(expecting key: ObjectKey, size: Int?) async throws -> any ObjectWriter {
         do throws(SystemCallError) {
             return DirectoryObjectWriter(store: self, file: try TemporaryFile(in: tree))
         } catch {
@@ -30,21 +30,22 @@ extension DirectoryObjectStore {
     /// Renames a single source; copies several inside the file system, where it can do that.
     @discardableResult
     package func compose(
-        _ sources: [ObjectKey], at key: ObjectKey, metadata: ObjectMetadata, condition: PutCondition
+        _ sources: [ObjectKey], keeping: [ObjectKey], at key: ObjectKey, metadata: ObjectMetadata,
+        condition: PutCondition
     ) async throws -> ObjectInfo {
         precondition(!sources.isEmpty, "an object is composed of at least one source")
         try check(key, metadata)
         for source in sources { try check(source) }
         let tree = tree
         return try await onPool(key) {
-            if sources.count == 1 { return try tree.move(sources[0], to: key, metadata, condition) }
+            if sources.count == 1, keeping.isEmpty { return try tree.move(sources[0], to: key, metadata, condition) }
             let file = try TemporaryFile(in: tree)
             for source in sources {
                 guard let opened = try tree.openFile(source.string) else { throw ObjectStoreError.noSuchKey(source) }
                 try file.append(contentsOf: opened.file)
             }
             let info = try file.publish(at: key, metadata, condition)
-            try tree.remove(sources.filter { $0 != key })
+            try tree.remove(sources.filter { $0 != key && !keeping.contains($0) })
             return info
         }
     }
@@ -56,6 +57,22 @@ extension DirectoryObjectStore {
         try await onPool(nil) { try tree.remove(keys) }
         for key in keys { cache.remove(key) }
     }
+
+    /// A look and a removal in one go: a replacement has to come in the microseconds between them to be lost.
+    package func delete(_ key: ObjectKey, ifMatch etag: String) async throws -> Bool {
+        guard try await head(key)?.etag == etag else { return false }
+        let tree = tree
+        let isRemoved = try await onPool(key) {
+            guard let status = try tree.status(of: key.string), ObjectInfo.etag(status) == etag else { return false }
+            try tree.remove([key])
+            return true
+        }
+        cache.remove(key)
+        return isRemoved
+    }
+
+    /// Files have no URL.
+    package func presignedURL(for key: ObjectKey) async throws -> String? { nil }
 }
 
 /// An object that is being written to a `DirectoryObjectStore`.

@@ -88,12 +88,17 @@ struct FileIdentity: Equatable {
 
 extension ObjectInfo {
     init(_ status: stat, _ metadata: ObjectMetadata) {
-        let parts = [Int(status.st_ino), Int(status.st_size), status.st_mtim.nanoseconds]
         self.init(
             size: Int(status.st_size),
-            etag: parts.map { String($0, radix: 36) }.joined(separator: "-"),
+            etag: Self.etag(status),
             modified: status.st_mtim.tv_sec,
             metadata: metadata)
+    }
+
+    /// Changes whenever the file is replaced or written to.
+    static func etag(_ status: stat) -> String {
+        let parts = [Int(status.st_ino), Int(status.st_size), status.st_mtim.nanoseconds]
+        return parts.map { String($0, radix: 36) }.joined(separator: "-")
     }
 }
 

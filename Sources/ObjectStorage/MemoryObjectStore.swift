@@ -42,13 +42,14 @@ package final class MemoryObjectStore: ObjectStore {
         return try state.withLock { try $0.store(bytes, key, metadata, condition) }
     }
 
-    package func writer(expecting key: ObjectKey?) async throws -> any ObjectWriter {
+    package func writer(expecting key: ObjectKey, size: Int?) async throws -> any ObjectWriter {
         MemoryObjectWriter(store: self)
     }
 
     @discardableResult
     package func compose(
-        _ sources: [ObjectKey], at key: ObjectKey, metadata: ObjectMetadata, condition: PutCondition
+        _ sources: [ObjectKey], keeping: [ObjectKey], at key: ObjectKey, metadata: ObjectMetadata,
+        condition: PutCondition
     ) async throws -> ObjectInfo {
         precondition(!sources.isEmpty, "an object is composed of at least one source")
         try ObjectStoreError.check(key, metadata)
@@ -60,7 +61,7 @@ package final class MemoryObjectStore: ObjectStore {
                 bytes += object.bytes
             }
             let info = try state.store(bytes, key, metadata, condition)
-            for source in sources where source != key { state.objects[source] = nil }
+            for source in sources where source != key && !keeping.contains(source) { state.objects[source] = nil }
             return info
         }
     }
@@ -72,13 +73,24 @@ package final class MemoryObjectStore: ObjectStore {
         }
     }
 
+    package func delete(_ key: ObjectKey, ifMatch etag: String) async throws -> Bool {
+        try ObjectStoreError.check(key)
+        return state.withLock { state in
+            guard state.objects[key]?.info.etag == etag else { return false }
+            state.objects[key] = nil
+            return true
+        }
+    }
+
+    package func presignedURL(for key: ObjectKey) async throws -> String? { nil }
+
     package func list(prefix: String, after: String?, limit: Int) async throws -> ObjectListing {
         let objects = state.withLock { $0.objects }
         let keys = objects.keys.filter { key in
             key.string.utf8.starts(with: prefix.utf8) && after.map { ObjectKey($0) < key } ?? true
         }.sorted()
         let page = keys.prefix(limit).compactMap { key in
-            objects[key].map { ListedObject(key: key, size: $0.bytes.count, modified: $0.info.modified) }
+            objects[key].map { ListedObject(key: key, size: $0.bytes.count, etag: $0.info.etag, modified: $0.info.modified) }
         }
         return ObjectListing(objects: page, isTruncated: keys.count > limit)
     }

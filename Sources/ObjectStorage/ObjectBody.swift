@@ -5,12 +5,15 @@ package enum ObjectBody: Sendable {
     case bytes([UInt8])
     /// A run of an open file, for `sendfile`.
     case file(FileRegion)
+    /// Bytes that come from somewhere else while they are read.
+    case stream(any ObjectStream)
 
     /// In bytes.
     package var size: Int {
         switch self {
         case .bytes(let bytes): bytes.count
         case .file(let region): region.length
+        case .stream(let stream): stream.size
         }
     }
 
@@ -33,6 +36,18 @@ package enum ObjectBody: Sendable {
                 try await use(chunk.span.bytes)
                 done += count
             }
+        case .stream(let stream):
+            try await stream.forEachChunk(use)
         }
     }
+}
+
+/// Bytes of an object that are fetched while they are read; nothing is fetched before.
+package protocol ObjectStream: Sendable {
+    /// In bytes.
+    var size: Int { get }
+
+    /// Gives exactly `size` bytes in order, or throws; at most once for each stream. Whatever is fetched ahead is
+    /// bounded, and fetching ends when `use` throws or the task is cancelled.
+    func forEachChunk(_ use: (RawSpan) async throws -> Void) async throws
 }

@@ -32,19 +32,30 @@ package protocol ObjectStore: Sendable {
         _ bytes: [UInt8], at key: ObjectKey, metadata: ObjectMetadata, condition: PutCondition
     ) async throws -> ObjectInfo
 
-    /// Starts an object whose bytes come piece by piece. `expecting` is the key it will most likely get.
-    func writer(expecting key: ObjectKey?) async throws -> any ObjectWriter
+    /// Starts an object whose bytes come piece by piece.
+    ///
+    /// `expecting` is the key it will most likely get, or one of the caller's staging keys: committing to another key may
+    /// cost a copy inside the store. `size` is the number of bytes that will come, if it is known.
+    func writer(expecting key: ObjectKey, size: Int?) async throws -> any ObjectWriter
 
-    /// Makes one object of the bytes of `sources`, in order, and removes them; at least one source.
+    /// Makes one object of the bytes of `sources`, in order, and removes them but those in `keeping`; at least one source.
     ///
     /// Throws `ObjectStoreError.noSuchKey` and leaves `key` alone when a source is absent.
     @discardableResult
     func compose(
-        _ sources: [ObjectKey], at key: ObjectKey, metadata: ObjectMetadata, condition: PutCondition
+        _ sources: [ObjectKey], keeping: [ObjectKey], at key: ObjectKey, metadata: ObjectMetadata,
+        condition: PutCondition
     ) async throws -> ObjectInfo
 
     /// Removes objects; one that is absent is no error.
     func delete(_ keys: [ObjectKey]) async throws
+
+    /// Removes an object if its entity tag still is `etag` (`If-Match`); false when it has been replaced or is gone.
+    func delete(_ key: ObjectKey, ifMatch etag: String) async throws -> Bool
+
+    /// A URL from which anybody may GET the object for a while, without credentials; the same one for some minutes, so
+    /// that caches can work. nil where a store has none.
+    func presignedURL(for key: ObjectKey) async throws -> String?
 
     /// Up to `limit` objects whose key begins with `prefix` and sorts after `after`, in byte order of the whole key.
     func list(prefix: String, after: String?, limit: Int) async throws -> ObjectListing
@@ -134,13 +145,19 @@ package enum PutCondition: Sendable {
 package struct ListedObject: Equatable, Sendable {
     package let key: ObjectKey
     package let size: Int
+    /// The same as in `ObjectInfo`; nil where a listing does not say.
+    package let etag: String?
     /// Seconds since 1970, by the store's clock.
     package let modified: Int
+    /// The storage class in S3's terms, for example `STANDARD`; nil where there are none.
+    package let storageClass: String?
 
-    package init(key: ObjectKey, size: Int, modified: Int) {
+    package init(key: ObjectKey, size: Int, etag: String? = nil, modified: Int, storageClass: String? = nil) {
         self.key = key
         self.size = size
+        self.etag = etag
         self.modified = modified
+        self.storageClass = storageClass
     }
 }
 

@@ -72,6 +72,8 @@ struct TreeWalk {
             return
         }
         listing.objects.append(
-            ListedObject(key: ObjectKey(string), size: Int(status.st_size), modified: status.st_mtim.tv_sec))
+            ListedObject(
+                key: ObjectKey(string), size: Int(status.st_size), etag: ObjectInfo.etag(status),
+                modified: status.st_mtim.tv_sec))
     }
 }

@@ -52,7 +52,8 @@ package final class BlobUpload {
             known = info
             return
         }
-        writer = try await store.writer(expecting: isWhole ? digest.map(StorageLayout.blob) : nil)
+        let key = isWhole ? digest.map(StorageLayout.blob) : nil
+        writer = try await store.writer(expecting: key ?? StorageLayout.uploadStaging(id), size: size)
     }
 
     /// Adds bytes of the request's body, after `start`.
@@ -141,14 +142,14 @@ package final class BlobUpload {
         // Nothing there, or something broken: what was just verified replaces it.
         let metadata = ObjectMetadata(contentType: MediaType.octetStream.string)
         if parts.isEmpty {
-            if writer == nil { writer = try await store.writer(expecting: key) }
+            if writer == nil { writer = try await store.writer(expecting: key, size: 0) }
             try await writer?.commit(to: key, metadata: metadata, condition: .always)
             writer = nil
             return
         }
         try await storePart { StorageLayout.lastUploadPart($0, of: id) }
         do {
-            try await store.compose(parts.map(\.key), at: key, metadata: metadata, condition: .always)
+            try await store.compose(parts.map(\.key), keeping: [], at: key, metadata: metadata, condition: .always)
         } catch let error as ObjectStoreError {
             // The same closing request may have run twice at once, and the other one have published the content.
             guard try await hasContent(of: digest) else {

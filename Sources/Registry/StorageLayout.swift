@@ -13,6 +13,7 @@ package import ObjectStorage
 ///     registry/_uploads/<id>/<offset>-<before>-<after>    bytes of an unfinished upload from that offset on, and the
 ///                                                         hashes of all content before them and up to their end
 ///     registry/_uploads/<id>/<the same>-last              such bytes of a closing request
+///     registry/_uploads/<id>/staging-<random>             bytes of a request before their hash is known
 ///     registry/_uploads/<id>/cancelled                    empty: the client gave the upload up
 ///     registry/_keys/uploads                              the secret that signs upload sessions
 ///
@@ -54,6 +55,11 @@ package enum StorageLayout {
     /// Apart from the others, because a closing request that is sent again brings the bytes again.
     static func lastUploadPart(_ name: UploadPartName, of id: UploadID) -> ObjectKey {
         ObjectKey("\(uploadPart(name, of: id).string)-last")
+    }
+
+    /// Where a request's bytes may be gathered until their hash is known; a key of its own for every request.
+    static func uploadStaging(_ id: UploadID) -> ObjectKey {
+        ObjectKey("\(upload(id))staging-\(UploadID().hex)")
     }
 
     package static func uploadCancelled(_ id: UploadID) -> ObjectKey {

@@ -78,7 +78,18 @@ extension ResponseBody {
             switch body {
             case .bytes(let bytes): .bytes(bytes)
             case .file(let region): .file(region)
+            case .stream(let stream): .stream(StreamedObject(base: stream))
             }
+    }
+}
+
+/// An object's bytes on their way to a client.
+private struct StreamedObject: ResponseStream {
+    let base: any ObjectStream
+    var length: Int { base.size }
+
+    func forEachChunk(_ send: (RawSpan) async throws -> Void) async throws {
+        try await base.forEachChunk(send)
     }
 }
 

@@ -69,7 +69,7 @@ struct DirectoryRootTests {
             { try await store.probe(readOnly: false) },
             { try await store.put([1], at: "a", metadata: ObjectMetadata(), condition: .always) },
             { try await store.put([], at: "a/b", metadata: ObjectMetadata(), condition: .absent) },
-            { _ = try await store.writer(expecting: nil) },
+            { _ = try await store.writer(expecting: "staging/1", size: nil) },
         ] as [() async throws -> Void] {
             guard case .unavailable(let text) = await storeError(write) else {
                 Issue.record("something was written, or the error is another one")
@@ -93,7 +93,7 @@ struct DirectoryRootTests {
         let store = try self.store(parent.path)
         let block = [UInt8](repeating: 1, count: 700 << 10)
         try await store.put(block, at: "first", metadata: ObjectMetadata(contentType: "a/b"), condition: .always)
-        let writer = try await store.writer(expecting: "third")
+        let writer = try await store.writer(expecting: "third", size: nil)
         for write in [
             { try await store.put(block, at: "second", metadata: ObjectMetadata(), condition: .always) },
             { try await writer.append(block.span.bytes) },

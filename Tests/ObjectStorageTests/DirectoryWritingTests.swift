@@ -39,7 +39,7 @@ struct DirectoryWritingTests {
 
     /// Whoever is killed before the commit leaves a temporary file and nothing else.
     @Test func beforeACommitThereIsATemporaryFileOnly() async throws {
-        let writer = try await store.writer(expecting: "blobs/sha256/ab")
+        let writer = try await store.writer(expecting: "blobs/sha256/ab", size: nil)
         let bytes = [UInt8](repeating: 7, count: 20 << 20)
         try await writer.append(bytes.span.bytes)
         #expect(names(in: root.path) == [".stowage"])
@@ -52,7 +52,7 @@ struct DirectoryWritingTests {
     }
 
     @Test func staleTemporaryFilesAreRemoved() async throws {
-        let writer = try await store.writer(expecting: nil)
+        let writer = try await store.writer(expecting: "staging/1", size: nil)
         try await writer.append([UInt8(1), 2, 3].span.bytes)
         try writeFile("\(root.path)/.stowage/tmp/old", "left by a process that was killed")
         let longAgo = [timespec(tv_sec: 1000, tv_nsec: 0), timespec(tv_sec: 1000, tv_nsec: 0)]
@@ -97,7 +97,7 @@ struct DirectoryWritingTests {
         try await store.delete(["a/b/e"])
         #expect(names(in: root.path) == ["junk"])
         try await put("", at: "a/b")
-        try await store.compose(["a/b"], at: "c/d", metadata: ObjectMetadata(), condition: .always)
+        try await store.compose(["a/b"], keeping: [], at: "c/d", metadata: ObjectMetadata(), condition: .always)
         #expect(names(in: root.path) == ["c", "junk"])
         try await store.delete(["junk/file"])
         #expect(names(in: "\(root.path)/junk") == ["link"])
@@ -112,7 +112,7 @@ struct DirectoryWritingTests {
         }
         let before = time(nil)
         let info = try await store.compose(
-            sources.map { ObjectKey($0) }, at: "new", metadata: ObjectMetadata(), condition: .always)
+            sources.map { ObjectKey($0) }, keeping: [], at: "new", metadata: ObjectMetadata(), condition: .always)
         #expect(info.modified >= before)
         #expect(try await store.head("new") == info)
     }
@@ -164,7 +164,7 @@ struct DirectoryWritingTests {
     }
 
     @Test func aWriterEndsWithItsCommit() async throws {
-        let writer = try await store.writer(expecting: nil)
+        let writer = try await store.writer(expecting: "staging/1", size: nil)
         try await writer.commit(to: "key", metadata: ObjectMetadata(), condition: .always)
         _ = await storeError { try await writer.append([UInt8(1)].span.bytes) }
         _ = await storeError {

@@ -29,7 +29,7 @@ extension ObjectStoreContract {
             for metadata in [ObjectMetadata(), manifest] {
                 let (sources, bytes) = try await parts(sizes, in: store)
                 let key = ObjectKey("blobs/\(sizes.count)/\(bytes.count)")
-                let info = try await store.compose(sources, at: key, metadata: metadata, condition: .always)
+                let info = try await store.compose(sources, keeping: [], at: key, metadata: metadata, condition: .always)
                 #expect(info.size == bytes.count)
                 #expect(info.metadata == metadata)
                 #expect(try await store.head(key) == info)
@@ -44,13 +44,13 @@ extension ObjectStoreContract {
         for sizes in [[10], [10, 20]] {
             for condition in [PutCondition.absent, .always] {
                 let (sources, bytes) = try await parts(sizes, in: store)
-                try await store.compose(sources, at: "made", metadata: manifest, condition: condition)
+                try await store.compose(sources, keeping: [], at: "made", metadata: manifest, condition: condition)
                 #expect(try await store.contents("made") == bytes)
             }
             let before = try await store.head("made")
             let (sources, _) = try await parts(sizes, in: store)
             let error = await storeError {
-                try await store.compose(sources, at: "made", metadata: ObjectMetadata(), condition: .absent)
+                try await store.compose(sources, keeping: [], at: "made", metadata: ObjectMetadata(), condition: .absent)
             }
             #expect(error == .preconditionFailed("made"))
             #expect(try await store.head("made") == before)
@@ -65,7 +65,7 @@ extension ObjectStoreContract {
         for list in [["gone"], ["gone", sources[0]], [sources[0], "gone"], [sources[0], "gone/too", sources[1]]] {
             for key: ObjectKey in ["made", "new"] {
                 let error = await storeError {
-                    try await store.compose(list, at: key, metadata: manifest, condition: .always)
+                    try await store.compose(list, keeping: [], at: key, metadata: manifest, condition: .always)
                 }
                 #expect(error == .noSuchKey(list.first { !sources.contains($0) } ?? ""))
             }
@@ -77,13 +77,13 @@ extension ObjectStoreContract {
     private static func repeatedSources(_ store: any ObjectStore) async throws {
         let (sources, bytes) = try await parts([10, 20], in: store)
         let first = sources[0]
-        try await store.compose([first, sources[1], first], at: first, metadata: manifest, condition: .always)
+        try await store.compose([first, sources[1], first], keeping: [], at: first, metadata: manifest, condition: .always)
         #expect(try await store.contents(first) == bytes + bytes.prefix(10))
-        try await store.compose([first], at: first, metadata: ObjectMetadata(), condition: .always)
+        try await store.compose([first], keeping: [], at: first, metadata: ObjectMetadata(), condition: .always)
         #expect(try await store.contents(first) == bytes + bytes.prefix(10))
         #expect(try await store.head(first)?.metadata == ObjectMetadata())
         let error = await storeError {
-            try await store.compose([first], at: first, metadata: manifest, condition: .absent)
+            try await store.compose([first], keeping: [], at: first, metadata: manifest, condition: .absent)
         }
         #expect(error == .preconditionFailed(first))
         #expect(try await store.keys() == [first.string])

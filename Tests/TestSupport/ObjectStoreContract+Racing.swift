@@ -31,9 +31,9 @@ extension ObjectStoreContract {
         let winners = try await winners(of: 32) { number in
             let (key, metadata) = (ObjectKey("race/one"), ObjectMetadata(contentType: "number/\(number)"))
             if number < 8 {
-                try await store.compose([ObjectKey("part/\(number)")], at: key, metadata: metadata, condition: .absent)
+                try await store.compose([ObjectKey("part/\(number)")], keeping: [], at: key, metadata: metadata, condition: .absent)
             } else {
-                let writer = try await store.writer(expecting: key)
+                let writer = try await store.writer(expecting: key, size: nil)
                 try await writer.append(pattern(10, seed: number).span.bytes)
                 try await writer.commit(to: key, metadata: metadata, condition: .absent)
             }
@@ -61,7 +61,7 @@ extension ObjectStoreContract {
     }
 
     private static func compose(_ source: ObjectKey, at key: ObjectKey, in store: any ObjectStore) async throws {
-        try await store.compose([source], at: key, metadata: ObjectMetadata(), condition: .always)
+        try await store.compose([source], keeping: [], at: key, metadata: ObjectMetadata(), condition: .always)
     }
 
     /// What `body` throws; nil when it succeeds.
@@ -103,7 +103,7 @@ extension ObjectStoreContract {
             let bytes = [UInt8](repeating: UInt8(number % 256), count: sizes[number % 4])
             let metadata = ObjectMetadata(contentType: "size/\(bytes.count)")
             if number % 3 == 0 {
-                let writer = try await store.writer(expecting: key)
+                let writer = try await store.writer(expecting: key, size: nil)
                 try await writer.append(bytes.span.bytes)
                 try await writer.commit(to: key, metadata: metadata, condition: .always)
             } else {
@@ -119,7 +119,7 @@ extension ObjectStoreContract {
             let small = try #require(try await store.bytes(of: key, limit: 200_000))
             #expect(isWhole(small.bytes, small.info))
             let object = try #require(try await store.get(key, range: nil))
-            #expect(try isWhole(object.body.allBytes, object.info))
+            #expect(try isWhole(await object.body.allBytes, object.info))
         }
     }
 

@@ -49,7 +49,7 @@ extension ObjectStoreContract {
     private static func writers(_ store: any ObjectStore) async throws {
         for pieces in [[], [0], [5], [1, 2, 0, 3], [70_000, 1], Array(repeating: 1 << 20, count: 9)] {
             let key = ObjectKey("written/\(pieces.count)/\(pieces.first ?? 0)")
-            let writer = try await store.writer(expecting: key)
+            let writer = try await store.writer(expecting: key, size: nil)
             var bytes: [UInt8] = []
             for (number, count) in pieces.enumerated() {
                 let piece = pattern(count, seed: number)
@@ -71,7 +71,7 @@ extension ObjectStoreContract {
 
     private static func committingOnce(_ store: any ObjectStore) async throws {
         for isThere in [false, true] {
-            let writer = try await store.writer(expecting: nil)
+            let writer = try await store.writer(expecting: "staging/1", size: nil)
             try await writer.append(pattern(10, seed: isThere ? 1 : 0).span.bytes)
             if isThere {
                 let error = await storeError {
@@ -88,11 +88,11 @@ extension ObjectStoreContract {
 
     private static func discarding(_ store: any ObjectStore) async throws {
         for size in [0, 10, 1 << 20] {
-            let aborted = try await store.writer(expecting: "key")
+            let aborted = try await store.writer(expecting: "key", size: nil)
             try await aborted.append(pattern(size).span.bytes)
             await aborted.abort()
             await aborted.abort()
-            let forgotten = try await store.writer(expecting: nil)
+            let forgotten = try await store.writer(expecting: "staging/1", size: nil)
             try await forgotten.append(pattern(size).span.bytes)
         }
         #expect(try await store.head("key") == nil)
@@ -139,10 +139,10 @@ extension ObjectStoreContract {
                 { try await store.put([], at: key) },
                 { try await store.put(pattern(1), at: key, ObjectMetadata(), .absent) },
                 { try await store.delete([key]) },
-                { try await store.compose([key], at: "made", metadata: ObjectMetadata(), condition: .always) },
-                { try await store.compose(["good/key"], at: key, metadata: ObjectMetadata(), condition: .always) },
+                { try await store.compose([key], keeping: [], at: "made", metadata: ObjectMetadata(), condition: .always) },
+                { try await store.compose(["good/key"], keeping: [], at: key, metadata: ObjectMetadata(), condition: .always) },
                 {
-                    let writer = try await store.writer(expecting: nil)
+                    let writer = try await store.writer(expecting: "staging/1", size: nil)
                     try await writer.commit(to: key, metadata: ObjectMetadata(), condition: .always)
                 },
             ]
@@ -171,9 +171,9 @@ extension ObjectStoreContract {
         for metadata in examples {
             let verbs: [() async throws -> Void] = [
                 { try await store.put([], at: "key", metadata) },
-                { try await store.compose(["source"], at: "key", metadata: metadata, condition: .always) },
+                { try await store.compose(["source"], keeping: [], at: "key", metadata: metadata, condition: .always) },
                 {
-                    let writer = try await store.writer(expecting: "key")
+                    let writer = try await store.writer(expecting: "key", size: nil)
                     try await writer.commit(to: "key", metadata: metadata, condition: .always)
                 },
             ]

@@ -46,11 +46,22 @@ extension ObjectStore {
 extension ObjectBody {
     /// Reads the file, if it is one, here and now.
     var allBytes: [UInt8] {
-        get throws {
+        get async throws {
             switch self {
             case .bytes(let bytes): bytes
             case .file(let region): try region.file.read(at: region.offset, count: region.length)
+            case .stream(let stream): try await stream.allBytes
             }
+        }
+    }
+}
+
+extension ObjectStream {
+    fileprivate var allBytes: [UInt8] {
+        get async throws {
+            var bytes: [UInt8] = []
+            try await forEachChunk { chunk in chunk.withUnsafeBytes { bytes.append(contentsOf: $0) } }
+            return bytes
         }
     }
 }

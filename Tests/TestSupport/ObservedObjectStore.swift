@@ -96,17 +96,18 @@ package final class ObservedObjectStore: ObjectStore {
         return try await base.put(bytes, at: key, metadata: metadata, condition: condition)
     }
 
-    package func writer(expecting key: ObjectKey?) async throws -> any ObjectWriter {
-        try await note(.writer, key?.string ?? "")
-        return Writer(store: self, base: try await base.writer(expecting: key))
+    package func writer(expecting key: ObjectKey, size: Int?) async throws -> any ObjectWriter {
+        try await note(.writer, key.string)
+        return Writer(store: self, base: try await base.writer(expecting: key, size: size))
     }
 
     @discardableResult
     package func compose(
-        _ sources: [ObjectKey], at key: ObjectKey, metadata: ObjectMetadata, condition: PutCondition
+        _ sources: [ObjectKey], keeping: [ObjectKey], at key: ObjectKey, metadata: ObjectMetadata,
+        condition: PutCondition
     ) async throws -> ObjectInfo {
         try await note(.compose, key.string)
-        return try await base.compose(sources, at: key, metadata: metadata, condition: condition)
+        return try await base.compose(sources, keeping: keeping, at: key, metadata: metadata, condition: condition)
     }
 
     package func delete(_ keys: [ObjectKey]) async throws {
@@ -114,6 +115,15 @@ package final class ObservedObjectStore: ObjectStore {
             try await note(.delete, key.string)
             try await base.delete([key])
         }
+    }
+
+    package func delete(_ key: ObjectKey, ifMatch etag: String) async throws -> Bool {
+        try await note(.delete, key.string)
+        return try await base.delete(key, ifMatch: etag)
+    }
+
+    package func presignedURL(for key: ObjectKey) async throws -> String? {
+        try await base.presignedURL(for: key)
     }
 
     package func list(prefix: String, after: String?, limit: Int) async throws -> ObjectListing {

@@ -41,21 +41,31 @@ struct MeteredObjectStore: ObjectStore {
         }
     }
 
-    func writer(expecting key: ObjectKey?) async throws -> any ObjectWriter {
+    func writer(expecting key: ObjectKey, size: Int?) async throws -> any ObjectWriter {
         MeteredObjectWriter(
-            base: try await metrics.counting(.writer) { try await base.writer(expecting: key) }, metrics: metrics)
+            base: try await metrics.counting(.writer) { try await base.writer(expecting: key, size: size) },
+            metrics: metrics)
     }
 
     func compose(
-        _ sources: [ObjectKey], at key: ObjectKey, metadata: ObjectMetadata, condition: PutCondition
+        _ sources: [ObjectKey], keeping: [ObjectKey], at key: ObjectKey, metadata: ObjectMetadata,
+        condition: PutCondition
     ) async throws -> ObjectInfo {
         try await metrics.counting(.compose) {
-            try await base.compose(sources, at: key, metadata: metadata, condition: condition)
+            try await base.compose(sources, keeping: keeping, at: key, metadata: metadata, condition: condition)
         }
     }
 
     func delete(_ keys: [ObjectKey]) async throws {
         try await metrics.counting(.delete) { try await base.delete(keys) }
+    }
+
+    func delete(_ key: ObjectKey, ifMatch etag: String) async throws -> Bool {
+        try await metrics.counting(.delete) { try await base.delete(key, ifMatch: etag) }
+    }
+
+    func presignedURL(for key: ObjectKey) async throws -> String? {
+        try await base.presignedURL(for: key)
     }
 
     func list(prefix: String, after: String?, limit: Int) async throws -> ObjectListing {

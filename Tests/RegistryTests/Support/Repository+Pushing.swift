@@ -83,13 +83,24 @@ func index(_ children: [Digest], seed: Int = 0) -> [UInt8] {
             + #""annotations":{"seed":"\#(seed)"}}"#).utf8)
 }
 
+extension ObjectStream {
+    fileprivate var contents: [UInt8] {
+        get async throws {
+            var bytes: [UInt8] = []
+            try await forEachChunk { chunk in chunk.withUnsafeBytes { bytes.append(contentsOf: $0) } }
+            return bytes
+        }
+    }
+}
+
 extension ObjectBody {
     /// Reads the file, if it is one, here and now.
     var contents: [UInt8] {
-        get throws {
+        get async throws {
             switch self {
             case .bytes(let bytes): bytes
             case .file(let region): try region.file.read(at: region.offset, count: region.length)
+            case .stream(let stream): try await stream.contents
             }
         }
     }
