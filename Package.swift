@@ -27,18 +27,23 @@ let package = Package(
         .target(name: "CPosix"),
         // Floor 0. libcrypto's headers, found by pkg-config.
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        // Floor 0. libcurl's headers, and functions with fixed types for the ones of it that take any.
+        .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
         // Floor 0. Event loops on Dispatch and epoll, owned descriptors, buffers, timers, and the pool for blocking work.
         .target(name: "EventLoop", dependencies: ["CPosix"], swiftSettings: settings),
-        // Floor 0. The Swift face of libcrypto: SHA-256, SHA-512, HMAC, random bytes.
+        // Floor 0. The Swift face of libcrypto: SHA-256, SHA-512, MD5, HMAC, random bytes.
         .target(name: "OpenSSL", dependencies: ["COpenSSL"], swiftSettings: settings),
 
         // Floor 1. The vocabulary of the OCI specifications: values that exist only if they are valid.
         .target(name: "OCI", swiftSettings: settings),
         // Floor 1. A strict, bounded HTTP/1.1 server engine that knows nothing of registries.
         .target(name: "HTTPServer", dependencies: ["EventLoop"], swiftSettings: settings),
+        // Floor 1. An S3 client on libcurl: requests, signatures, credentials, retries. Knows no registry.
+        .target(name: "S3", dependencies: ["EventLoop", "OpenSSL", "CCurl"], swiftSettings: settings),
 
-        // Floor 2. The object verbs every backend offers, and the directory and memory backends.
-        .target(name: "ObjectStorage", dependencies: ["EventLoop", "CPosix"], swiftSettings: settings),
+        // Floor 2. The object verbs every backend offers, and the directory, S3 and memory backends.
+        .target(
+            name: "ObjectStorage", dependencies: ["S3", "EventLoop", "OpenSSL", "CPosix"], swiftSettings: settings),
 
         // Floor 3. Repositories: blobs, manifests, tags, referrers, uploads. Knows no HTTP.
         .target(
@@ -49,7 +54,7 @@ let package = Package(
         // Floor 4. The endpoints of the Distribution specification over HTTP, and their error bodies.
         .target(
             name: "RegistryAPI",
-            dependencies: ["Registry", "HTTPServer", "OCI", "ObjectStorage"],
+            dependencies: ["Registry", "HTTPServer", "OCI", "ObjectStorage", "EventLoop"],
             swiftSettings: settings),
 
         // Beside the house: the engine with an empty handler, for Benchmarks.
@@ -61,7 +66,7 @@ let package = Package(
         .executableTarget(
             name: "stowage",
             dependencies: [
-                "RegistryAPI", "Registry", "HTTPServer", "ObjectStorage", "EventLoop",
+                "RegistryAPI", "Registry", "HTTPServer", "ObjectStorage", "OCI", "S3", "EventLoop",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
@@ -70,7 +75,9 @@ let package = Package(
         // The contract suites of the protocols, and what the tests of several targets share.
         .target(
             name: "TestSupport",
-            dependencies: ["ObjectStorage", "EventLoop", "HTTPServer", "Registry", "RegistryAPI", "OCI", "OpenSSL"],
+            dependencies: [
+                "ObjectStorage", "S3", "EventLoop", "HTTPServer", "Registry", "RegistryAPI", "OCI", "OpenSSL",
+            ],
             path: "Tests/TestSupport", swiftSettings: settings),
         .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "TestSupport"], swiftSettings: settings),
         // The engine over real sockets; two of its tests run BareHello in a process of its own.
@@ -78,10 +85,14 @@ let package = Package(
             name: "HTTPServerTests", dependencies: ["HTTPServer", "EventLoop", "TestSupport", "BareHello"],
             swiftSettings: settings),
         .testTarget(
-            name: "ObjectStorageTests", dependencies: ["ObjectStorage", "TestSupport", "EventLoop", "CPosix"],
+            name: "ObjectStorageTests",
+            dependencies: ["ObjectStorage", "S3", "TestSupport", "EventLoop", "OpenSSL", "CPosix"],
             swiftSettings: settings),
         .testTarget(name: "OCITests", dependencies: ["OCI"], swiftSettings: settings),
         .testTarget(name: "OpenSSLTests", dependencies: ["OpenSSL", "TestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "S3Tests", dependencies: ["S3", "EventLoop", "OpenSSL", "HTTPServer", "TestSupport"],
+            swiftSettings: settings),
         .testTarget(
             name: "RegistryTests", dependencies: ["Registry", "ObjectStorage", "OCI", "EventLoop", "TestSupport"],
             swiftSettings: settings),
@@ -93,7 +104,7 @@ let package = Package(
         .testTarget(
             name: "StowageTests",
             dependencies: [
-                "stowage", "TestSupport", "Registry", "OCI", "OpenSSL", "EventLoop",
+                "stowage", "TestSupport", "Registry", "ObjectStorage", "S3", "OCI", "OpenSSL", "EventLoop",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Yams", package: "Yams"),
             ],

@@ -98,10 +98,29 @@ class Load:
                 "client_load": own / result["seconds"], "timeouts": result.get("timeouts", 0),
                 "peak_mib": memory_kib(server.pids, "VmHWM") / 1024}
 
+    def rotating(self, server, paths, connections, seconds, headers):
+        """As `requests`, for GETs of many paths in turn that all answer 200."""
+        script = os.path.join(self.directory, "rotating.lua")
+        with open(script, "w") as file:
+            file.write("local paths = {" + ",".join(json.dumps(path) for path in paths) + "}\nlocal next = 0\n"
+                       "request = function() next = next % #paths + 1 return wrk.format(nil, paths[next]) end\n"
+                       + LUA_REPORT)
+        before = cpu_seconds(server.pids)
+        result = self._wrk_url(f"http://127.0.0.1:{server.port}/", script, headers, connections, seconds)
+        answers = result["requests"]
+        if answers == 0 or result["failed"] or result["broken"]:
+            raise BenchmarkError(f"{server.name}, {paths[0]} and others: {result}")
+        return {"per_second": answers / result["seconds"], "p99_ms": result["p99_ms"],
+                "cpu_us": (cpu_seconds(server.pids) - before) / answers * 1e6}
+
     def _wrk(self, server, request, connections, seconds):
         url = f"http://127.0.0.1:{server.port}{request.path}"
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}", "--timeout", "10s", "-s", self.lua_path]
-        for name, value in request.headers.items():
+        return self._wrk_url(url, self.lua_path, request.headers, connections, seconds)
+
+    @staticmethod
+    def _wrk_url(url, script, headers, connections, seconds):
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}", "--timeout", "10s", "-s", script]
+        for name, value in headers.items():
             command += ["-H", f"{name}: {value}"]
         done = subprocess.run(command + [url], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         try:

@@ -24,6 +24,8 @@ class Plan:
     """256 MiB blobs pulled in one measurement, over all connections."""
     pushes: int = 2
     starts: int = 10
+    memory_seconds: int = 30
+    """How long the parallel pushes into the bucket run whose memory is looked at."""
 
 
 def _turns(plan, servers):

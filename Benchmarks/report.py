@@ -137,11 +137,86 @@ def _process(results):
     return "## Memory and start\n\n" + table(["", "stowage", "docker-registry"], measured)
 
 
+S3_SERVERS = ("stowage", "docker-registry", "bucket")
+_PUSHES = {"post-put": "POST + PUT", "post-patch": "POST + PATCH + PUT"}
+
+
+def _s3_push(results):
+    rows = []
+    for case in results.cases("s3-push"):
+        aims = {"post-put": (4, 0.85), "post-patch": (3, 0.6)}[case[0]]
+        rows.append([f"{_PUSHES[case[0]]}, {case[1]} MiB",
+                     *(number(results.median("s3-push", case, server, "megabytes_per_second")) for server in S3_SERVERS),
+                     number(results.ratio("s3-push", case, "megabytes_per_second", "docker-registry"), (aims[0], None)),
+                     number(results.ratio("s3-push", case, "megabytes_per_second", "bucket"), (aims[1], None)),
+                     *(number(results.median("s3-push", case, server, "cpu_per_gigabyte")) for server in S3_SERVERS),
+                     number(results.median("s3-push", case, "stowage", "peak_mib"))])
+    return "## Push into the bucket\n\n" + table(
+        ["push", "MB/s: stowage", "docker-registry", "bucket itself", "stowage / docker-registry (≥ 4, late ≥ 3)",
+         "stowage / bucket (≥ 0.85, late ≥ 0.6)", "CPU s/GB: stowage", "docker-registry", "bucket itself",
+         "stowage: peak MiB"], rows)
+
+
+def _s3_rates(results):
+    rows = []
+    for part, what, aim in (("s3-blobs", "blobs of {}, 4 clients", 8), ("s3-manifests", "PUT of manifests, {} clients", 6)):
+        for case in results.cases(part):
+            rows.append([what.format(case),
+                         *(number(results.median(part, case, server, "per_second")) for server in S3_SERVERS[:2]), "–",
+                         number(results.ratio(part, case, "per_second", "docker-registry"), (aim, None)), "–"])
+    for case in results.cases("s3-tags"):
+        rows.append([f"GET manifest, {case}, 64 connections",
+                     *(number(results.median("s3-tags", case, server, "per_second")) for server in S3_SERVERS),
+                     number(results.ratio("s3-tags", case, "per_second", "docker-registry"), (8, None)),
+                     number(results.ratio("s3-tags", case, "per_second", "bucket"), (0.8, None))])
+    return "## Small things in the bucket\n\n" + table(
+        ["what", "per second: stowage", "docker-registry", "bucket itself",
+         "stowage / docker-registry (blobs ≥ 8, PUT ≥ 6, GET ≥ 8)", "stowage / bucket (≥ 0.8)"], rows)
+
+
+def _s3_pull(results):
+    rows = []
+    for case in results.cases("s3-pull"):
+        def median(server):
+            return number(results.median("s3-pull", case, server, "megabytes_per_second"))
+        ratio = "s3-pull", case, "megabytes_per_second"
+        rows.append([str(case), *map(median, S3_SERVERS),
+                     number(results.ratio(*ratio, "docker-registry"), (1.2, None)),
+                     number(results.ratio(*ratio, "bucket"), (0.8, None)),
+                     median("stowage, disk cache"), median("nginx"),
+                     number(results.ratio(*ratio, "nginx", "stowage, disk cache"), (0.95, None))])
+    return "## Pull of a 256 MiB blob out of the bucket, proxied\n\n" + table(
+        ["connections", "MB/s: stowage", "docker-registry", "bucket itself", "stowage / docker-registry (≥ 1.2)",
+         "stowage / bucket (≥ 0.8)", "disk cache", "nginx", "disk cache / nginx (≥ 0.95)"], rows)
+
+
+def _s3_requests(results):
+    samples = {(sample["case"], sample["server"]): sample for sample in results.samples
+               if sample["part"] == "s3-requests"}
+
+    def cell(case, server):
+        sample = samples.get((case, server))
+        if sample is None:
+            return "–"
+        counts = ", ".join(f"{count} {name}" for name, count in sorted(sample["counts"].items()))
+        return f"{sample['total']} ({counts})" if counts else "0"
+
+    rows = [[case, cell(case, "stowage"), cell(case, "docker-registry")] for case in results.cases("s3-requests")]
+    return "## S3 requests for what a client does\n\n" + table(["client", "stowage", "docker-registry"], rows)
+
+
+def _s3_memory(results):
+    rows = [[_PUSHES[case], number(results.median("s3-memory", case, "stowage", "peak_mib"), (None, 256))]
+            for case in results.cases("s3-memory")]
+    return "## Memory during 50 parallel pushes of 1 GiB\n\n" + table(["push", "stowage: peak MiB (≤ 256)"], rows)
+
+
 def markdown(results, machine):
     """The whole report; `machine` is a list of lines on where and what was measured."""
-    sections = {"small": _small, "pull": _pull, "push": _push, "mixed": _mixed}
+    sections = {"small": _small, "pull": _pull, "push": _push, "mixed": _mixed, "s3-push": _s3_push,
+                "s3-blobs": _s3_rates, "s3-pull": _s3_pull, "s3-requests": _s3_requests, "s3-memory": _s3_memory}
     parts = [section(results) for part, section in sections.items() if results.cases(part)]
-    if results.samples:
+    if results.cases("start") or results.cases("memory"):
         parts.append(_process(results))
     return "# Benchmark\n\n" + "".join(f"- {line}\n" for line in machine) + "\nMedians of the rounds; a ratio is the " \
         "median of the rounds' ratios. The aim is in brackets, **bold** misses it.\n\n" + "\n".join(parts)

@@ -9,9 +9,11 @@ import socket
 import subprocess
 import time
 
+import bucket
 from measure import BenchmarkError, tree
 
 STOWAGE, DOCKER_REGISTRY, NGINX, HELLO = "stowage", "docker-registry", "nginx", "hello"
+CACHED = "stowage, disk cache"
 
 REGISTRY_CONFIGURATION = """
 version: 0.1
@@ -22,6 +24,17 @@ storage:
   maintenance: {{uploadpurging: {{enabled: false}}}}
 http: {{addr: "127.0.0.1:{port}", secret: benchmark, relativeurls: true}}
 health: {{storagedriver: {{enabled: false}}}}
+"""
+
+S3_STORAGE = """  s3:
+    accesskey: {access}
+    secretkey: {secret}
+    region: {region}
+    regionendpoint: http://127.0.0.1:{s3_port}
+    bucket: {bucket}
+    secure: false
+    rootdirectory: /{prefix}
+  redirect: {{disable: true}}
 """
 
 NGINX_CONFIGURATION = """
@@ -143,6 +156,41 @@ class DockerRegistry(Server):
     def command(self):
         text = REGISTRY_CONFIGURATION.format(directory=self.directory, port=self.port)
         return ["docker-registry", "serve", self._write("config.yml", text)]
+
+
+class StowageOnS3(Stowage):
+    """With a bucket behind the S3 interface on `s3_port`, below `prefix`; `cache` is the size of its cache on disk."""
+
+    def __init__(self, directory, s3_port, prefix, binary, name=STOWAGE, cache=None):
+        super().__init__(directory, binary)
+        self.name, self.s3_port, self.prefix = name, s3_port, prefix
+        self.environment = self.environment | {
+            "AWS_ACCESS_KEY_ID": bucket.ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": bucket.SECRET_KEY}
+        if cache:
+            self.environment |= {"STOWAGE_PULL_CACHE_DIRECTORY": os.path.join(self.directory, "cache"),
+                                 "STOWAGE_PULL_CACHE_SIZE": cache}
+
+    def command(self):
+        return [self.binary, "serve", "--storage", f"s3://{bucket.NAME}/{self.prefix}", "--s3-endpoint",
+                f"http://127.0.0.1:{self.s3_port}", "--s3-region", bucket.REGION,
+                "--listen", f"127.0.0.1:{self.port}", "--log-level", "error"]
+
+
+class DockerRegistryOnS3(DockerRegistry):
+    """The same bucket below another prefix; redirects off, so that both registries carry the bytes."""
+
+    def __init__(self, directory, s3_port, prefix):
+        super().__init__(directory)
+        self.s3_port, self.prefix = s3_port, prefix
+
+    def command(self):
+        text = REGISTRY_CONFIGURATION.format(directory=self.directory, port=self.port)
+        storage = S3_STORAGE.format(access=bucket.ACCESS_KEY, secret=bucket.SECRET_KEY, region=bucket.REGION,
+                                    s3_port=self.s3_port, bucket=bucket.NAME, prefix=self.prefix)
+        lines = [storage.rstrip() if line.strip().startswith("filesystem:") else line for line in text.splitlines()]
+        # The registry's S3 client takes AWS_CA_BUNDLE for plain http too, and fails.
+        return ["env", "-u", "AWS_CA_BUNDLE", "docker-registry", "serve",
+                self._write("config.yml", "\n".join(lines) + "\n")]
 
 
 class Nginx(Server):

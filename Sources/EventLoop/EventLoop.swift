@@ -21,12 +21,16 @@ package struct ReadyEvents: OptionSet, Sendable {
     /// The peer sends no more, or the connection broke: reads return what is left, then the end or an error.
     package static let hangUp = ReadyEvents(
         rawValue: EPOLLRDHUP.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue)
+    /// The connection is over in both directions: the peer reset it, or both sides ended it.
+    package static let broken = ReadyEvents(rawValue: EPOLLHUP.rawValue | EPOLLERR.rawValue)
 }
 
 /// A place in a loop's table; stale ones (of an earlier owner of the same slot) are ignored.
 package struct Registration: Sendable {
     fileprivate let slot: Int
     fileprivate let generation: UInt32
+
+    fileprivate var epollData: UInt64 { UInt64(generation & 0x7fff_ffff) << 32 | UInt64(slot) }
 }
 
 /// One event loop: a serial Dispatch queue and one edge-triggered epoll set, whose descriptor is watched by one
@@ -80,8 +84,9 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
             })
         queue = DispatchQueue(label: name)
         source = DispatchSource.makeReadSource(fileDescriptor: epoll.number, queue: queue)
-        try watch(wakeUp.number, EPOLLIN.rawValue | EPOLLET.rawValue, data: Self.wakeUpData)
-        try watch(timer.number, EPOLLIN.rawValue | EPOLLET.rawValue, data: Self.timerData)
+        let interest = EPOLLIN.rawValue | EPOLLET.rawValue
+        try control(EPOLL_CTL_ADD, wakeUp.number, interest, data: Self.wakeUpData)
+        try control(EPOLL_CTL_ADD, timer.number, interest, data: Self.timerData)
         source.setEventHandler { [self] in turn() }
         // Keeps the set open until Dispatch has let go of its descriptor.
         source.setCancelHandler { [self] in withExtendedLifetime(self) {} }
@@ -98,24 +103,46 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     }
 
     /// Seconds of the monotonic clock, for deadlines.
-    package static var now: Int {
+    package static var now: Int { coarseTime.tv_sec }
+
+    /// Milliseconds of the same clock, a few of them late.
+    package static var nowMilliseconds: Int {
+        let time = coarseTime
+        return time.tv_sec * 1000 + time.tv_nsec / 1_000_000
+    }
+
+    private static var coarseTime: timespec {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC_COARSE, &time)
-        return time.tv_sec
+        return time
     }
 
     // MARK: Watching descriptors (on the loop only)
 
     /// Watches `descriptor` for `pollable`, which is kept alive until `deregister`; its events may come at once.
     package func register(_ pollable: any Pollable, descriptor: CInt) throws(SystemCallError) -> Registration {
+        let interest = EPOLLIN.rawValue | EPOLLOUT.rawValue | EPOLLRDHUP.rawValue | EPOLLET.rawValue
+        return try register(pollable, descriptor: descriptor, epollInterest: interest)
+    }
+
+    /// Watches `descriptor` as `register` does, but level-triggered and for `interest` alone: events come until what
+    /// is there was read or written. `hangUp` comes unasked.
+    package func register(
+        _ pollable: any Pollable, descriptor: CInt, whileReady interest: ReadyEvents
+    ) throws(SystemCallError) -> Registration {
+        try register(pollable, descriptor: descriptor, epollInterest: interest.rawValue)
+    }
+
+    private func register(
+        _ pollable: any Pollable, descriptor: CInt, epollInterest: UInt32
+    ) throws(SystemCallError) -> Registration {
         let slot = freeSlots.popLast() ?? slots.count
         if slot == slots.count { slots.append(Slot()) }
         slots[slot].generation &+= 1
         slots[slot].pollable = pollable
         let registration = Registration(slot: slot, generation: slots[slot].generation)
         do {
-            let interest = EPOLLIN.rawValue | EPOLLOUT.rawValue | EPOLLRDHUP.rawValue | EPOLLET.rawValue
-            try watch(descriptor, interest, data: UInt64(registration.generation & 0x7fff_ffff) << 32 | UInt64(slot))
+            try control(EPOLL_CTL_ADD, descriptor, epollInterest, data: registration.epollData)
         } catch {
             slots[slot].pollable = nil
             freeSlots.append(slot)
@@ -124,6 +151,14 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
         load.wrappingAdd(1, ordering: .relaxed)
         startTicking()
         return registration
+    }
+
+    /// Replaces the interest of a level-triggered registration.
+    package func change(
+        _ registration: Registration, descriptor: CInt, whileReady interest: ReadyEvents
+    ) throws(SystemCallError) {
+        precondition(slots[registration.slot].generation == registration.generation, "a registration that ended")
+        try control(EPOLL_CTL_MOD, descriptor, interest.rawValue, data: registration.epollData)
     }
 
     /// Stops watching; call it before the descriptor is closed.
@@ -139,18 +174,22 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
         load.wrappingSubtract(1, ordering: .relaxed)
     }
 
-    private func watch(_ descriptor: CInt, _ interest: UInt32, data: UInt64) throws(SystemCallError) {
+    private func control(
+        _ operation: CInt, _ descriptor: CInt, _ interest: UInt32, data: UInt64
+    ) throws(SystemCallError) {
         var event = epoll_event()
         event.events = interest
         event.data.u64 = data
-        _ = try Posix.call("epoll_ctl") { epoll_ctl(epoll.number, EPOLL_CTL_ADD, descriptor, &event) }
+        _ = try Posix.call("epoll_ctl") { epoll_ctl(epoll.number, operation, descriptor, &event) }
     }
 
     // MARK: The turn of the loop
 
     private func turn() {
         owner.store(Self.currentThread, ordering: .relaxed)
+        pthread_setspecific(Self.currentLoop, Unmanaged.passUnretained(self).toOpaque())
         while poll() {}
+        pthread_setspecific(Self.currentLoop, nil)
         owner.store(0, ordering: .relaxed)
     }
 
@@ -233,6 +272,19 @@ package final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable
     // MARK: Executor
 
     private static var currentThread: UInt { UInt(pthread_self()) }
+
+    /// The thread-local key under which a thread that runs a loop keeps it.
+    private static let currentLoop: pthread_key_t = {
+        var key = pthread_key_t()
+        let status = pthread_key_create(&key, nil)
+        precondition(status == 0, "no thread-local key is left")
+        return key
+    }()
+
+    /// The loop on whose thread the caller runs; nil on every other thread.
+    package static var current: EventLoop? {
+        pthread_getspecific(currentLoop).map { Unmanaged<EventLoop>.fromOpaque($0).takeUnretainedValue() }
+    }
 
     /// Whether the caller runs on this loop's thread.
     package var isCurrent: Bool { owner.load(ordering: .relaxed) == Self.currentThread }

@@ -11,6 +11,7 @@ extension Connection {
 
     /// The loop says that something changed.
     func note(_ events: ReadyEvents) {
+        if !events.isDisjoint(with: .broken) { cancel() }
         if events.contains(.writable) || !events.isDisjoint(with: .hangUp) {
             canWrite = true
             resumeWriter()
@@ -140,7 +141,7 @@ extension Connection {
         defer { sent += done }
         try await stream.forEachChunk { chunk in
             // More than was announced would be taken for the next response.
-            guard done + chunk.byteCount <= length else { throw ConnectionClosed() }
+            guard done + chunk.byteCount <= length else { throw WrongLength() }
             var offset = 0
             while offset < chunk.byteCount {
                 let rest = chunk.extracting(offset..<chunk.byteCount)
@@ -149,7 +150,19 @@ extension Connection {
                 done += count
             }
         }
-        if done < length { throw ConnectionClosed() }
+        if done < length { throw WrongLength() }
+    }
+
+    /// Sends all of `stream`; `sent` says how far it got, also when it throws.
+    func send(_ stream: any FileStream, counting sent: inout Int) async throws {
+        let length = stream.length
+        var done = 0
+        defer { sent += done }
+        try await stream.forEachRegion { region in
+            guard done + region.length <= length else { throw WrongLength() }
+            try await sendFile(region, counting: &done)
+        }
+        if done < length { throw WrongLength() }
     }
 
     /// Repeats `operation` until it moves something.

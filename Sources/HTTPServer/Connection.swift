@@ -21,8 +21,9 @@ actor Connection: Pollable {
     let socket: Socket
     /// The server's limits when the current request began.
     private(set) var limits: ServerLimits
-    private let dateLine: DateLine
+    let dateLine: DateLine
     private var registration: Registration?
+    private var task: Task<Void, Never>?
 
     // Readiness, see Connection+Transport.swift.
     var canRead = true
@@ -60,8 +61,21 @@ actor Connection: Pollable {
 
     // MARK: Life
 
+    /// Serves the connection in a task of its own, and calls `onEnd` when it has ended.
+    func start(onEnd: @escaping @Sendable () -> Void) {
+        task = Task(executorPreference: loop) {
+            await self.serve()
+            onEnd()
+        }
+    }
+
+    /// The client is gone in both directions: whatever its handler waits for is of no use to anybody.
+    func cancel() {
+        task?.cancel()
+    }
+
     /// Serves the connection until it ends.
-    func serve() async {
+    private func serve() async {
         do {
             registration = try loop.register(self, descriptor: socket.number)
             while let head = try await nextHead() {
@@ -80,6 +94,7 @@ actor Connection: Pollable {
 
     private func close() {
         releaseInput()
+        task = nil
         guard let registration else { return }
         loop.deregister(registration, descriptor: socket.number)
         self.registration = nil
@@ -162,6 +177,7 @@ actor Connection: Pollable {
             try await send(response, to: head, id: id, keepsAlive: keepsAlive, counting: &sent)
         } catch {
             report(head, response, id: id, sent: sent, since: start, isComplete: false)
+            if !isGone(error) { server.report(failure: error, requestID: id) }
             throw error
         }
         report(head, response, id: id, sent: sent, since: start, isComplete: true)
@@ -186,10 +202,14 @@ actor Connection: Pollable {
         } catch let error as BodyError {
             return .text(error.status, error.reason)
         } catch {
+            if isGone(error) { throw ConnectionClosed() }
             server.report(failure: error, requestID: request.id)
             return .text(.internalServerError, "internal error; the log has it under request id \(request.id)")
         }
     }
+
+    /// Whether something failed because the client went away, which is nobody's fault here.
+    private func isGone(_ error: any Error) -> Bool { error is ConnectionClosed || Task.isCancelled }
 
     /// Whether the unread rest of the body is small enough to be read and thrown away.
     private var canSkipRestOfBody: Bool {
@@ -205,83 +225,6 @@ actor Connection: Pollable {
             Exchange(
                 head: head, status: response.status, endpoint: response.endpoint, requestID: id, bytesIn: bytesIn,
                 bytesOut: sent, nanoseconds: monotonicNanoseconds() - start, peer: peer, isComplete: isComplete))
-    }
-
-    // MARK: Responses
-
-    /// Sends `response`; `sent` counts the body bytes that went out.
-    private func send(
-        _ response: Response, to head: RequestHead, id: String, keepsAlive: Bool, counting sent: inout Int
-    ) async throws {
-        enter(.transfer)
-        let context = ResponseHead.Context(
-            date: dateLine.bytes, requestID: id, keepsAlive: keepsAlive, announcesKeepAlive: head.minorVersion == 0)
-        let hasContent = head.method != .head && !response.status.forbidsBody
-        guard hasContent, response.body.length > 0 else {
-            try await write(ResponseHead.bytes(of: response, context, roomFor: 0))
-            return
-        }
-        switch response.body {
-        case .none, .omitted:
-            try await write(ResponseHead.bytes(of: response, context, roomFor: 0))
-        case .bytes(let content) where content.count <= BufferPool.smallCapacity:
-            var bytes = ResponseHead.bytes(of: response, context, roomFor: content.count)
-            bytes.append(contentsOf: content)
-            try await write(bytes)
-            sent = content.count
-        case .bytes(let content):
-            try await write(ResponseHead.bytes(of: response, context, roomFor: 0))
-            try await write(content, counting: &sent)
-        case .file(let region):
-            try await write(ResponseHead.bytes(of: response, context, roomFor: 0))
-            try await sendFile(region, counting: &sent)
-        case .stream(let stream):
-            try await write(ResponseHead.bytes(of: response, context, roomFor: 0))
-            try await self.send(stream, counting: &sent)
-        }
-    }
-
-    /// Answers bytes that are no request, and ends the connection.
-    private func reject(_ error: HeadError) async {
-        let response = Response.text(error.status, error.reason)
-        let context = ResponseHead.Context(
-            date: dateLine.bytes, requestID: server.requestIDs.next(), keepsAlive: false, announcesKeepAlive: false)
-        var bytes = ResponseHead.bytes(of: response, context, roomFor: 128)
-        if case .bytes(let content) = response.body { bytes.append(contentsOf: content) }
-        server.observeRejected(error)
-        enter(.transfer)
-        do {
-            try await write(bytes)
-            await linger()
-        } catch {
-            // It went away without waiting for the answer.
-        }
-    }
-
-    /// Ends the sending side and reads on until the client has closed too, or for a moment: closing with unread bytes,
-    /// or before more come, would make the kernel reset the connection and take the last response from the client.
-    private func linger() async {
-        releaseInput()
-        socket.shutDownWriting()
-        enter(.lingering)
-        do {
-            // Bounded by the deadline, which is not extended here.
-            while try await discardInput() {}
-        } catch {
-            // The client broke the connection, or kept it open for too long.
-        }
-    }
-
-    /// Waits, holding no buffer, and throws away what comes; false at the end of the stream.
-    private func discardInput() async throws -> Bool {
-        try await waitForInput()
-        let buffer = takeBodyBuffer()
-        defer { giveBack(buffer) }
-        while let count = try receiveNow(into: buffer, at: 0, limit: buffer.capacity) {
-            if count == 0 { return false }
-            await spend(count)
-        }
-        return true
     }
 }
 

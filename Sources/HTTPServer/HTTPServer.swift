@@ -128,9 +128,10 @@ package final class HTTPServer: Sendable {
         lane.connections.wrappingAdd(1, ordering: .relaxed)
         let connection = Connection(socket, loop: lane.loop, server: self, dateLine: lane.dateLine)
         Task(executorPreference: lane.loop) {
-            await connection.serve()
-            lane.connections.wrappingSubtract(1, ordering: .relaxed)
-            self.connectionEnded()
+            await connection.start {
+                lane.connections.wrappingSubtract(1, ordering: .relaxed)
+                self.connectionEnded()
+            }
         }
     }
 

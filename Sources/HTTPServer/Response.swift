@@ -36,6 +36,8 @@ package enum ResponseBody: Sendable {
     case file(FileRegion)
     /// Fetched while it is sent; when that fails the connection ends before the announced length is reached.
     case stream(any ResponseStream)
+    /// Sent by `sendfile` while the file is still being written; else as `stream`.
+    case growing(any FileStream)
 
     /// In bytes.
     var length: Int {
@@ -45,6 +47,7 @@ package enum ResponseBody: Sendable {
         case .bytes(let bytes): bytes.count
         case .file(let region): region.length
         case .stream(let stream): stream.length
+        case .growing(let stream): stream.length
         }
     }
 }
@@ -56,4 +59,18 @@ package protocol ResponseStream: Sendable {
 
     /// Gives exactly `length` bytes in order, or throws; called at most once.
     func forEachChunk(_ send: (RawSpan) async throws -> Void) async throws
+}
+
+/// Content in a file, sent as it becomes available there.
+package protocol FileStream: Sendable {
+    /// In bytes.
+    var length: Int { get }
+
+    /// Gives regions of exactly `length` bytes together, in order, or throws; called at most once.
+    func forEachRegion(_ send: (FileRegion) async throws -> Void) async throws
+}
+
+/// A stream gave more or less than it had announced.
+struct WrongLength: Error, CustomStringConvertible {
+    let description = "a response's content has not the announced length; the connection was ended within it"
 }

@@ -9,6 +9,13 @@ func decodeJSON<Value: Decodable>(_ type: Value.Type, from bytes: [UInt8]) throw
     try JSONDecoder().decode(type, from: Data(bytes))
 }
 
+/// Reads a value from a JSON text of any tool: one object, within the limits of `JSONScanner`. Whatever is wrong with the
+/// text is thrown as an error that describes itself.
+package func decodeBoundedJSON<Value: Decodable>(_ type: Value.Type, from bytes: [UInt8]) throws -> Value {
+    _ = try JSONOutline(bytes)
+    return try decodeJSON(type, from: bytes)
+}
+
 /// Writes a value of strings, integers, arrays and objects as JSON; keys are sorted, so equal values are equal bytes.
 func encodeJSON(_ value: some Encodable) -> [UInt8] {
     let encoder = JSONEncoder()

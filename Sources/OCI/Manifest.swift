@@ -84,6 +84,13 @@ package struct Manifest: Sendable {
         // Whatever is wrong with the bytes, the answer is that they do not tell.
         try? ManifestOutline(bytes).mediaType(contentType: nil)
     }
+
+    /// Whether the body itself says of which type it is; without that, programs tell it by the other members.
+    package var statesMediaType: Bool {
+        // The bytes were read once before: nothing is wrong with them.
+        guard let written = try? JSONOutline(bytes).string("mediaType") else { return false }
+        return !written.isEmpty
+    }
 }
 
 extension Manifest.Kind {

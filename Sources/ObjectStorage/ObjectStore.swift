@@ -96,9 +96,9 @@ package struct ObjectMetadata: Equatable, Sendable {
 package struct ObjectInfo: Equatable, Sendable {
     /// In bytes.
     package let size: Int
-    /// Changes whenever the object is replaced; opaque, and never the digest of the content.
+    /// Changes whenever the bytes change, and in some stores with every replacement; opaque.
     package let etag: String
-    /// Seconds since 1970, by the store's clock.
+    /// Seconds since 1970, by the store's clock; what a write returns may be a few seconds off.
     package let modified: Int
     package let metadata: ObjectMetadata
 

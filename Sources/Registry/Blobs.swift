@@ -12,6 +12,7 @@ package struct Blobs: Sendable {
 
     let repository: Repository
     private var store: any ObjectStore { repository.store }
+    private var findings: RecentFindings { repository.registry.findings }
 
     init(repository: Repository) {
         self.repository = repository
@@ -19,22 +20,40 @@ package struct Blobs: Sendable {
 
     /// What is known of a visible blob; nil when there is none.
     ///
-    /// Whatever relies on a blob being there (HEAD, mount, links, manifests) asks here: collection needs one such place.
+    /// Whatever relies on a blob being there (HEAD, mount, links, manifests) asks here or `isHeld`: collection needs one
+    /// such place.
     package func find(_ digest: Digest) async throws -> ObjectInfo? {
-        guard let info = try await stored(digest), try await isVisible(digest) else { return nil }
-        return info
+        async let visibility = isVisible(digest)
+        let info = try await stored(digest)
+        // Both are waited for: how long it takes tells nothing of a blob the caller may not see.
+        return try await visibility ? info : nil
     }
 
     /// A visible blob's bytes, or those in `range`; nil when there is none.
     package func get(_ digest: Digest, range: Range<Int>? = nil) async throws -> StoredObject? {
+        // At the same time; what is not visible is let go of unread, whatever came of it.
+        async let object = open(digest, range: range)
         guard try await isVisible(digest) else { return nil }
-        guard let object = try await store.get(StorageLayout.blob(digest), range: range) else { return nil }
-        return Self.isPlausible(object.info, digest) ? object : nil
+        return try await object
+    }
+
+    /// A blob's bytes, or those in `range`, wherever they come from, visible or not.
+    func open(_ digest: Digest, range: Range<Int>?) async throws -> StoredObject? {
+        if let object = try await store.get(StorageLayout.blob(digest), range: range),
+            Self.isPlausible(object.info, digest)
+        {
+            return object
+        }
+        return try await S3loLayers(registry: repository.registry).open(digest, range: range)
     }
 
     /// Takes the blob from this repository; other repositories and the bytes are not touched.
     package func delete(_ digest: Digest) async throws {
         guard try await find(digest) != nil else { throw RegistryError.blobUnknown(digest) }
+        let finding = RecentFindings.Finding.held(repository.name, digest)
+        findings.forget(finding)
+        // Again afterwards: a push that runs meanwhile may have seen what is gone now.
+        defer { findings.forget(finding) }
         // A mark and no removal: without it a caller who sees every blob would go on seeing this one here.
         try await store.put(
             Self.deletedMark, at: StorageLayout.link(digest, in: repository.name), metadata: ObjectMetadata(),
@@ -43,28 +62,76 @@ package struct Blobs: Sendable {
 
     /// Links a blob of `source`, or without one any blob the caller may see; false when there is no such blob.
     package func mount(_ digest: Digest, from source: RepositoryName?) async throws -> Bool {
-        guard try await stored(digest) != nil else { return false }
-        if let source {
-            let origin = Blobs(repository: repository.registry.repository(source, visibility: repository.visibility))
-            guard try await origin.membership(digest) == .held else { return false }
-        } else if repository.visibility == .linkedBlobs {
-            guard try await membership(digest) == .held else { return false }
-        }
+        let origin = source.map { repository.registry.repository($0, visibility: repository.visibility).blobs } ?? self
+        async let membership = source == nil && repository.visibility == .everyBlob ? .held : origin.membership(digest)
+        guard try await stored(digest) != nil, try await membership == .held else { return false }
         try await link(digest)
         return true
     }
 
-    /// Records that the repository holds the blob. The caller has proved possession or access.
-    func link(_ digest: Digest) async throws {
-        guard try await membership(digest) != .held else { return }
-        try await store.put(
+    // MARK: Holding
+
+    /// Whether the repository holds a blob the caller may see; one that it does not hold yet gets linked.
+    func hold(_ digest: Digest) async throws -> Bool {
+        if findings.has(.held(repository.name, digest)) { return true }
+        let moment = findings.moment
+        async let found = stored(digest)
+        let membership = try await membership(digest)
+        guard try await found != nil else { return false }
+        switch membership {
+        case .held: findings.note(.held(repository.name, digest), asOf: moment)
+        case .none where repository.visibility == .everyBlob: try await link(digest)
+        case .none, .deleted: return false
+        }
+        return true
+    }
+
+    /// Records that the repository holds the blob, while `publish` puts its content there or makes sure of it. The
+    /// caller has proved possession or access; a link alone shows nothing.
+    ///
+    /// Written without a look whether it is there, for it seldom is; and its date tells a collector that it is in use.
+    func link(_ digest: Digest, while publish: () async throws -> Void = {}) async throws {
+        let moment = findings.moment
+        async let linking = store.put(
             [], at: StorageLayout.link(digest, in: repository.name), metadata: ObjectMetadata(), condition: .always)
+        try await publish()
+        _ = try await linking
+        findings.note(.held(repository.name, digest), .content(digest), asOf: moment)
+    }
+
+    /// Links a blob that is there and most likely linked.
+    func relink(_ digest: Digest) async throws {
+        guard try await membership(digest) != .held else { return }
+        try await link(digest)
     }
 
     /// The blob's object wherever it comes from, visible or not.
     func stored(_ digest: Digest) async throws -> ObjectInfo? {
-        guard let info = try await store.head(StorageLayout.blob(digest)) else { return nil }
-        return Self.isPlausible(info, digest) ? info : nil
+        if let info = try await lookUp(digest), Self.isPlausible(info, digest) { return info }
+        return try await S3loLayers(registry: repository.registry).find(digest)?.info
+    }
+
+    /// What is at the blob's key, whole or not.
+    private func lookUp(_ digest: Digest) async throws -> ObjectInfo? {
+        let info = try await store.head(StorageLayout.blob(digest))
+        if info == nil { findings.note(.noBlob(digest), asOf: findings.moment) }
+        return info
+    }
+
+    /// What the store has of a blob that is being pushed.
+    enum Presence {
+        case absent
+        /// The whole of it, as far as its size says.
+        case whole
+        /// An object of another size.
+        case damaged
+    }
+
+    /// What the store has of a blob of `size` bytes; nothing is asked for that this replica has found absent just now.
+    func presence(of digest: Digest, size: Int) async throws -> Presence {
+        if findings.has(.noBlob(digest)) { return .absent }
+        guard let info = try await lookUp(digest) else { return .absent }
+        return info.size == size && Self.isPlausible(info, digest) ? .whole : .damaged
     }
 
     func membership(_ digest: Digest) async throws -> Membership {
@@ -72,11 +139,15 @@ package struct Blobs: Sendable {
         return info.size == 0 ? .held : .deleted
     }
 
-    private func isVisible(_ digest: Digest) async throws -> Bool {
+    func isVisible(_ digest: Digest) async throws -> Bool {
         switch try await membership(digest) {
         case .held: true
         case .deleted: false
-        case .none: repository.visibility == .everyBlob
+        case .none where repository.visibility == .everyBlob: true
+        // Where tags cannot be adopted, nobody has linked what they lead to.
+        case .none:
+            repository.registry.options.readOnly
+                ? try await S3loTags(repository: repository).hold(digest) : false
         }
     }
 

@@ -13,8 +13,14 @@ extension Manifests {
     /// Stores a manifest under its digest and under `tags`.
     ///
     /// `expected` is the digest the client pushes under; without one it is SHA-256. Throws `DIGEST_INVALID` when the
-    /// bytes have another one, `MANIFEST_INVALID`, or `MANIFEST_BLOB_UNKNOWN` with every missing digest. Everything
-    /// a reader needs is stored before anything that leads to it, the tags last.
+    /// bytes have another one, `MANIFEST_INVALID`, or `MANIFEST_BLOB_UNKNOWN` with every missing digest.
+    ///
+    /// Everything a reader needs is stored before anything that leads to it, and what does not lead to each other at the
+    /// same time: first everything the manifest refers to is checked, then the record, the blob and the catalog entry
+    /// are stored, then the tags and the entry among the subject's referrers, which lead to the record. A delete of the
+    /// same manifest removes entry, record and tags in that order. So at last, where there are tags, the record is
+    /// looked at again: gone, both are put back, and the push counts as the later one; still there, a delete is yet to
+    /// look for tags, and finds these.
     package func put(
         _ bytes: [UInt8], contentType: MediaType?, expected: Digest?, tags: [Tag]
     ) async throws -> PutResult {
@@ -25,13 +31,15 @@ extension Manifests {
                 detail: .values(["expected": expected.string, "actual": digest.string]))
         }
         let manifest = try await parse(bytes, contentType, digest)
+        try await repository.tags.checkSettable(tags, to: manifest)
         try await linkReferences(of: manifest)
-        try await repository.enterCatalog()
-        try await storeReferrer(manifest)
-        if expected != nil { try await storeBlob(manifest) }
-        try await storeRecord(manifest)
-        for tag in tags { try await set(tag, to: manifest) }
-        try await restore(manifest)
+        let isKnown = findings.has(.manifest(repository.name, digest))
+        async let reachable: Void = makeReachableForS3lo(manifest, isTagged: !tags.isEmpty)
+        try await storeContent(manifest, isBlob: expected != nil, isKnown: isKnown)
+        try await reachable
+        try await publish(manifest, tags, isKnown: isKnown)
+        if !tags.isEmpty { try await restore(manifest) }
+        try await releaseChildrenForS3lo(manifest)
         return PutResult(digest: digest, subject: manifest.subject?.digest)
     }
 
@@ -55,58 +63,104 @@ extension Manifests {
 
     // MARK: References
 
+    /// References that are looked up at once.
+    private static let parallelChecks = 32
+
     /// Makes the repository hold what the manifest refers to, or throws what is missing.
     private func linkReferences(of manifest: Manifest) async throws {
-        var missing: [Digest] = []
         var seen: Set<Digest> = []
-        for descriptor in manifest.references where seen.insert(descriptor.digest).inserted {
-            guard try await !isPresent(descriptor, in: manifest) else { continue }
-            missing.append(descriptor.digest)
+        let unknown = manifest.references.filter { descriptor in
+            guard seen.insert(descriptor.digest).inserted else { return false }
+            return !findings.has(.held(repository.name, descriptor.digest))
         }
+        let isIndex = manifest.kind == .index
+        let missing = try await unknown.mapAtOnce(Self.parallelChecks) { descriptor in
+            try await isPresent(descriptor, isIndex: isIndex) ? nil : descriptor.digest
+        }.compactMap(\.self)
         guard !missing.isEmpty, repository.registry.options.missingReferences == .reject else { return }
         throw MissingReferencesError(digests: missing)
     }
 
     /// Whether what `descriptor` names is there, or need not be; a blob that is gets linked.
-    private func isPresent(_ descriptor: Descriptor, in manifest: Manifest) async throws -> Bool {
-        if manifest.kind == .index, try await has(descriptor.digest) { return true }
-        if try await repository.blobs.find(descriptor.digest) != nil {
-            try await repository.blobs.link(descriptor.digest)
-            return true
-        }
+    private func isPresent(_ descriptor: Descriptor, isIndex: Bool) async throws -> Bool {
+        if isIndex, try await has(descriptor.digest) { return true }
+        if try await repository.blobs.hold(descriptor.digest) { return true }
         let isElsewhere = MediaType(descriptor.mediaType)?.isNonDistributable ?? false
         return isElsewhere || !(descriptor.urls ?? []).isEmpty
     }
 
     /// Whether the repository has a manifest of that digest.
     private func has(_ digest: Digest) async throws -> Bool {
-        try await store.head(StorageLayout.manifest(digest, in: repository.name)) != nil
+        if findings.has(.manifest(repository.name, digest)) { return true }
+        return try await store.head(StorageLayout.manifest(digest, in: repository.name)) != nil
     }
 
     // MARK: Writing
 
-    private func storeReferrer(_ manifest: Manifest) async throws {
+    /// Stores what tags and referrers lead to. What this replica has not met lately (`isKnown`) is most likely new, and
+    /// stored without a look.
+    private func storeContent(_ manifest: Manifest, isBlob: Bool, isKnown: Bool) async throws {
+        let moment = findings.moment
+        async let catalog: Void = repository.enterCatalog()
+        async let blob: Void = isBlob ? storeBlob(manifest, isKnown: isKnown) : ()
+        try await storeRecord(manifest, isKnown: isKnown)
+        _ = try await (catalog, blob)
+        findings.note(.manifest(repository.name, manifest.digest), asOf: moment)
+        if isBlob { findings.note(.content(manifest.digest), asOf: moment) }
+    }
+
+    /// Stores what leads to the manifest.
+    private func publish(_ manifest: Manifest, _ tags: [Tag], isKnown: Bool) async throws {
+        async let referrer: Void = storeReferrer(manifest, isKnown: isKnown)
+        try await tags.forEachAtOnce(Self.parallelTags) { try await set($0, to: manifest) }
+        try await referrer
+    }
+
+    /// Tags that are written at once.
+    private static let parallelTags = 8
+
+    private func storeReferrer(_ manifest: Manifest, isKnown: Bool) async throws {
         guard let subject = manifest.subject else { return }
         let key = StorageLayout.referrer(manifest.digest, of: subject.digest, in: repository.name)
-        guard try await store.head(key) == nil else { return }
-        try await store.put([], at: key, metadata: ObjectMetadata(), condition: .always)
+        try await storeUnlessThere([], at: key, ObjectMetadata(), isKnown: isKnown) {
+            try await store.head(key) != nil
+        }
     }
 
     /// s3lo looks for the children of an index among the blobs.
-    private func storeBlob(_ manifest: Manifest) async throws {
+    private func storeBlob(_ manifest: Manifest, isKnown: Bool) async throws {
         let key = StorageLayout.blob(manifest.digest)
-        guard try await store.head(key)?.size != manifest.bytes.count else { return }
-        try await store.put(manifest.bytes, at: key, metadata: metadata(of: manifest), condition: .always)
+        try await storeUnlessThere(manifest.bytes, at: key, metadata(of: manifest), isKnown: isKnown) {
+            try await store.head(key)?.size == manifest.bytes.count
+        }
     }
 
-    private func storeRecord(_ manifest: Manifest) async throws {
+    private func storeRecord(_ manifest: Manifest, isKnown: Bool) async throws {
         let key = StorageLayout.manifest(manifest.digest, in: repository.name)
         let metadata = metadata(of: manifest)
-        let present = try await store.bytes(of: key, limit: .max)
-        // The same bytes may be pushed again as another type, and the last push counts; and a push mends what is broken.
-        if present?.bytes != manifest.bytes || present?.info.metadata != metadata {
-            try await store.put(manifest.bytes, at: key, metadata: metadata, condition: .always)
+        try await storeUnlessThere(manifest.bytes, at: key, metadata, isKnown: isKnown) {
+            // The same bytes may be pushed again as another type, and the last push counts; and a push mends what is
+            // broken.
+            let present = try await store.bytes(of: key, limit: .max)
+            return present?.bytes == manifest.bytes && present?.info.metadata == metadata
         }
+    }
+
+    /// Stores an object that most likely is there if `isKnown`, and most likely is not otherwise; `isRight` looks at what
+    /// is there.
+    private func storeUnlessThere(
+        _ bytes: [UInt8], at key: ObjectKey, _ metadata: ObjectMetadata, isKnown: Bool, isRight: () async throws -> Bool
+    ) async throws {
+        if !isKnown {
+            do {
+                try await store.put(bytes, at: key, metadata: metadata, condition: .absent)
+                return
+            } catch ObjectStoreError.preconditionFailed {
+                // There after all.
+            }
+        }
+        if try await isRight() { return }
+        try await store.put(bytes, at: key, metadata: metadata, condition: .always)
     }
 
     private func metadata(of manifest: Manifest) -> ObjectMetadata {
@@ -117,16 +171,21 @@ extension Manifests {
         let metadata = ObjectMetadata(
             contentType: manifest.mediaType.string,
             userMetadata: [Self.digestKey: manifest.digest.string])
+        if try await repository.tags.areImmutable {
+            return try await repository.tags.setOnce(tag, to: manifest, metadata: metadata)
+        }
         try await store.put(
             manifest.bytes, at: StorageLayout.tag(tag, in: repository.name), metadata: metadata, condition: .always)
     }
 
-    /// A delete of the same digest may have run meanwhile: the push counts as the later one. In the other order than
-    /// before, because a delete takes the referrer first.
+    /// Puts back what a delete that ran meanwhile has removed; in this order, because it takes the referrer first.
     private func restore(_ manifest: Manifest) async throws {
-        if try await !has(manifest.digest) { try await storeRecord(manifest) }
-        try await storeReferrer(manifest)
+        guard try await store.head(StorageLayout.manifest(manifest.digest, in: repository.name)) == nil else { return }
+        try await storeRecord(manifest, isKnown: false)
+        try await storeReferrer(manifest, isKnown: false)
     }
+
+    private var findings: RecentFindings { repository.registry.findings }
 }
 
 /// A manifest refers to content the repository does not have: one error of the specification for each digest.

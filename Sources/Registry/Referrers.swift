@@ -10,9 +10,11 @@ package struct Referrers: Sendable {
         package let next: Digest?
     }
 
-    /// Bytes of manifests that may be read for one page: it also bounds the page, which repeats their annotations.
+    /// Bytes of manifests that a page may be made of: it also bounds the page, which repeats their annotations.
     private static let pageWork = 4 << 20
     private static let pageCount = 1000
+    /// Manifests that are read at once.
+    private static let parallelReads = 8
 
     let repository: Repository
 
@@ -21,23 +23,29 @@ package struct Referrers: Sendable {
     package func list(
         of subject: Digest, artifactType: String?, after last: Digest?, limit: Int?
     ) async throws -> Page {
-        let tagged = try await fallback(subject)
+        async let fallback = fallback(subject)
         var digests = Set(try await recorded(subject))
+        let tagged = try await fallback
         digests.formUnion(tagged.keys)
+        var rest = digests.sorted().drop { digest in last.map { digest <= $0 } ?? false }
+        let limit = min(limit ?? Self.pageCount, Self.pageCount)
         var page: [Descriptor] = []
         var work = 0
         var previous = last
-        for digest in digests.sorted() {
-            if let last, digest <= last { continue }
-            if page.count >= min(limit ?? Self.pageCount, Self.pageCount) || work > Self.pageWork {
-                return Page(descriptors: page, next: previous)
+        while !rest.isEmpty {
+            let batch = rest.prefix(Self.parallelReads)
+            rest = rest.dropFirst(batch.count)
+            // A page without entries is not worth a look at one.
+            if limit == 0 { return Page(descriptors: [], next: previous) }
+            let found = try await batch.mapAtOnce(Self.parallelReads) { try await descriptor($0, subject: subject) }
+            for (digest, (own, size)) in zip(batch, found) {
+                if page.count >= limit || work > Self.pageWork { return Page(descriptors: page, next: previous) }
+                previous = digest
+                work += size
+                guard let descriptor = own ?? tagged[digest] else { continue }
+                if let artifactType, descriptor.artifactType != artifactType { continue }
+                page.append(descriptor)
             }
-            previous = digest
-            let (own, size) = try await descriptor(digest, subject: subject)
-            guard let descriptor = own ?? tagged[digest] else { continue }
-            work += size
-            if let artifactType, descriptor.artifactType != artifactType { continue }
-            page.append(descriptor)
         }
         return Page(descriptors: page, next: nil)
     }

@@ -23,6 +23,10 @@ package struct Repositories: Sendable {
         package var missingReferences = MissingReferences.reject
         /// Seconds an upload session may be idle before its bytes are removed.
         package var uploadAge = 86_400
+        /// Whether nothing at all may be written, not even the records that make reading faster.
+        package var readOnly = false
+        /// Reads the bytes of `s3lo.yaml`; without it nobody looks at that file.
+        package var s3loSettings: (@Sendable ([UInt8]) throws -> S3loSettings)?
 
         package init() {}
     }
@@ -33,6 +37,8 @@ package struct Repositories: Sendable {
     let parsing = BlockingWork(width: 2)
     package let options: Options
     let signer: UploadTokenSigner
+    let findings: RecentFindings
+    let s3lo = S3loMemory()
     /// Seconds since 1970.
     let now: @Sendable () -> Int
 
@@ -45,12 +51,14 @@ package struct Repositories: Sendable {
         self.blockingWork = blockingWork
         self.options = options
         self.now = now
+        findings = RecentFindings()
         signer = UploadTokenSigner(secret: try await UploadSecret.load(from: store, readOnly: readOnly))
     }
 
     /// The same registry with other options.
     package init(_ other: Repositories, options: Options) {
         (store, blockingWork, signer, now) = (other.store, other.blockingWork, other.signer, other.now)
+        findings = other.findings
         self.options = options
     }
 
@@ -59,21 +67,6 @@ package struct Repositories: Sendable {
         _ name: RepositoryName, visibility: Visibility = .everyBlob, subject: String = ""
     ) -> Repository {
         Repository(name: name, visibility: visibility, subject: subject, registry: self)
-    }
-
-    /// Up to `limit` names after `last`, sorted, and whether more follow.
-    package func names(after last: String?, limit: Int) async throws -> (names: [RepositoryName], hasMore: Bool) {
-        var names: [RepositoryName] = []
-        // The key of `last` need not exist, nor `last` be a name.
-        var position = last.map { "\(StorageLayout.catalogPrefix)\($0)!" }
-        while true {
-            let page = try await store.list(
-                prefix: StorageLayout.catalogPrefix, after: position, limit: min(limit + 1 - names.count, 1000))
-            names += page.objects.compactMap { StorageLayout.repository(ofCatalogKey: $0.key) }
-            if names.count > limit { return (Array(names.prefix(limit)), true) }
-            guard page.isTruncated, let key = page.objects.last?.key else { return (names, false) }
-            position = key.string
-        }
     }
 
     /// Whether the store answers; throws what is wrong when not.
@@ -104,7 +97,14 @@ package struct Repository: Sendable {
 
     /// Puts the repository into the catalog.
     func enterCatalog() async throws {
-        guard try await !exists() else { return }
-        try await store.put([], at: StorageLayout.catalog(name), metadata: ObjectMetadata(), condition: .always)
+        let finding = RecentFindings.Finding.catalog(name)
+        guard !registry.findings.has(finding) else { return }
+        let moment = registry.findings.moment
+        do {
+            try await store.put([], at: StorageLayout.catalog(name), metadata: ObjectMetadata(), condition: .absent)
+        } catch ObjectStoreError.preconditionFailed {
+            // It is there already.
+        }
+        registry.findings.note(finding, asOf: moment)
     }
 }

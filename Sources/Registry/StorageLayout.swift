@@ -78,6 +78,9 @@ package enum StorageLayout {
 
     static func upload(_ id: UploadID) -> String { "\(uploadsPrefix)\(id.hex)/" }
 
+    static let blobsPrefix = "blobs/"
+    static let chunksPrefix = "chunks/"
+    static let tagsPrefix = "manifests/"
     static let catalogPrefix = "registry/_catalog/"
     static let uploadsPrefix = "registry/_uploads/"
     private static let catalogSuffix = "!"
@@ -93,6 +96,25 @@ package enum StorageLayout {
         let rest = key.string.dropFirst(prefix.count)
         guard let slash = rest.firstIndex(of: "/") else { return nil }
         return (rest[..<slash], rest[slash...] == tagSuffix)
+    }
+
+    /// The repository and tag whose manifest the key holds.
+    static func tag(ofKey key: ObjectKey) -> (name: RepositoryName, tag: Tag)? {
+        guard key.string.hasPrefix(tagsPrefix), key.string.hasSuffix(tagSuffix) else { return nil }
+        let path = key.string.dropFirst(tagsPrefix.count).dropLast(tagSuffix.count)
+        // Images of s3lo may have names that OCI's grammar cannot address: they are nobody's repository here.
+        guard let slash = path.lastIndex(of: "/"), let name = try? RepositoryName(String(path[..<slash])),
+            let tag = try? Tag(String(path[path.index(after: slash)...]))
+        else { return nil }
+        return (name, tag)
+    }
+
+    static func digest(ofBlobKey key: ObjectKey) -> Digest? {
+        guard key.string.hasPrefix(blobsPrefix) else { return nil }
+        let path = key.string.dropFirst(blobsPrefix.count).split(separator: "/", omittingEmptySubsequences: false)
+        guard path.count == 2 else { return nil }
+        // As above: junk is passed over.
+        return try? Digest("\(path[0]):\(path[1])")
     }
 
     static func repository(ofCatalogKey key: ObjectKey) -> RepositoryName? {

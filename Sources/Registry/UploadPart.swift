@@ -47,17 +47,18 @@ struct UploadPart: Sendable {
         }
     }
 
-    /// The parts of `stored` that `token` was made of, and behind them what later requests have added; none when some
-    /// of them are gone.
+    /// The parts of `stored` that `token` was made of, after its base, and behind them what later requests have added;
+    /// none when some of them are gone.
     static func chain(of token: UploadToken, in stored: [UploadPart]) -> [UploadPart] {
         var chain: [UploadPart] = []
         let mark = UploadPartName.mark(token.hasher.digest)
+        let start = token.base?.size ?? 0
         var (offset, wanted) = (token.offset, mark)
-        for part in stored.reversed() where part.end == offset && part.name.after == wanted {
+        for part in stored.reversed() where offset > start && part.end == offset && part.name.after == wanted {
             chain.append(part)
             (offset, wanted) = (part.name.offset, part.name.before)
         }
-        guard offset == 0 else { return [] }
+        guard offset == start, token.base.map({ UploadPartName.mark($0.digest) == wanted }) ?? true else { return [] }
         chain.reverse()
         (offset, wanted) = (token.offset, mark)
         for part in stored where part.name.offset == offset && part.name.before == wanted {

@@ -1,3 +1,4 @@
+import EventLoop
 import HTTPServer
 import OCI
 import ObjectStorage
@@ -7,6 +8,12 @@ import Registry
 struct BlobEndpoint {
     let repository: Repository
     let digest: Digest
+    let pulls: PullSettings
+
+    /// The client's range lies outside of the blob.
+    private struct Unsatisfiable: Error {
+        let size: Int
+    }
 
     func respond(to request: Request) async throws -> Response? {
         switch request.head.method {
@@ -30,22 +37,53 @@ struct BlobEndpoint {
             guard try await repository.blobs.find(digest) != nil else { throw unknown }
             return Response(.notModified, fields: fields)
         }
-        guard let range = head.value("Range"), EntityTag.allowsRange(head, digest) else { return try await whole() }
-        guard let info = try await repository.blobs.find(digest) else { throw unknown }
-        switch ByteRange(range, size: info.size) {
-        case .whole: return try await whole()
-        case .unsatisfiable: return unsatisfiable(size: info.size)
-        case .part(let part):
-            guard let object = try await repository.blobs.get(digest, range: part) else { throw unknown }
-            let described = "bytes \(part.lowerBound)-\(part.upperBound - 1)/\(info.size)"
-            return Response(
-                .partialContent, fields: fields + [("Content-Range", described)], body: ResponseBody(object.body))
+        if pulls.mode == .redirect {
+            switch try await repository.blobs.redirect(digest, minimumSize: pulls.redirectMinimumSize) {
+            case .url(let url): return redirect(to: url)
+            case .invisible: throw unknown
+            case .none: break
+            }
         }
+        guard let range = head.value("Range"), EntityTag.allowsRange(head, digest) else { return try await whole() }
+        return try await part(range)
     }
 
     private func whole() async throws -> Response {
-        guard let object = try await repository.blobs.get(digest) else { throw unknown }
-        return Response(.ok, fields: fields, body: ResponseBody(object.body))
+        guard let content = try await repository.blobs.whole(digest, cache: pulls.cache) else { throw unknown }
+        return Response(.ok, fields: fields, body: ResponseBody(content.body))
+    }
+
+    private func part(_ field: String) async throws -> Response {
+        var part: Range<Int>?
+        do {
+            let content = try await repository.blobs.part(digest, cache: pulls.cache) { size in
+                switch ByteRange(field, size: size) {
+                case .whole: part = nil
+                case .part(let range): part = range
+                case .unsatisfiable: throw Unsatisfiable(size: size)
+                }
+                return part
+            }
+            guard let content else { throw unknown }
+            let body = ResponseBody(content.body)
+            guard let part else { return Response(.ok, fields: fields, body: body) }
+            let described = "bytes \(part.lowerBound)-\(part.upperBound - 1)/\(content.size)"
+            return Response(.partialContent, fields: fields + [("Content-Range", described)], body: body)
+        } catch let error as Unsatisfiable {
+            return unsatisfiable(size: error.size)
+        }
+    }
+
+    /// Sends the client to the store, which also answers a Range.
+    private func redirect(to url: String) -> Response {
+        Response(
+            .temporaryRedirect,
+            fields: [
+                ("Location", url),
+                ("Docker-Content-Digest", digest.string),
+                // The URL holds much longer, and whoever has it may read the blob: no cache but the client's own.
+                ("Cache-Control", "private, max-age=60"),
+            ])
     }
 
     private func unsatisfiable(size: Int) -> Response {
@@ -73,23 +111,41 @@ struct BlobEndpoint {
 }
 
 extension ResponseBody {
-    init(_ body: ObjectBody) {
+    init(_ body: BlobContent.Body) {
+        self =
+            switch body {
+            case .object(let object): ResponseBody(object)
+            case .cached(let blob): .growing(CachedContent(base: blob))
+            }
+    }
+
+    private init(_ body: ObjectBody) {
         self =
             switch body {
             case .bytes(let bytes): .bytes(bytes)
             case .file(let region): .file(region)
-            case .stream(let stream): .stream(StreamedObject(base: stream))
+            case .stream(let stream): .stream(StreamedContent(base: stream))
             }
     }
 }
 
 /// An object's bytes on their way to a client.
-private struct StreamedObject: ResponseStream {
+private struct StreamedContent: ResponseStream {
     let base: any ObjectStream
     var length: Int { base.size }
 
     func forEachChunk(_ send: (RawSpan) async throws -> Void) async throws {
         try await base.forEachChunk(send)
+    }
+}
+
+/// A cached blob's bytes on their way to a client.
+private struct CachedContent: FileStream {
+    let base: CachedBlob
+    var length: Int { base.length }
+
+    func forEachRegion(_ send: (FileRegion) async throws -> Void) async throws {
+        try await base.forEachRegion(send)
     }
 }
 

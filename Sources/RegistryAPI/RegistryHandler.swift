@@ -11,6 +11,7 @@ package final class RegistryHandler: HTTPHandler {
         package var repositories: Repositories
         /// Every request that would write gets 405.
         package var readOnly = false
+        package var pulls = PullSettings()
 
         package init(repositories: Repositories) {
             self.repositories = repositories
@@ -48,6 +49,8 @@ package final class RegistryHandler: HTTPHandler {
             response.endpoint = label
             return response
         } catch {
+            // The client is gone, and what it had begun was cancelled, which fails in many ways.
+            if Task.isCancelled { throw ConnectionClosed() }
             guard var response = ErrorResponder.response(to: error) else { throw error }
             if response.status.code >= 500 { onFailure(error, request.id) }
             if let error = error as? UploadOffsetError,
@@ -79,7 +82,9 @@ package final class RegistryHandler: HTTPHandler {
                 try await ManifestEndpoint(repository: repositories.repository(name), reference: reference)
                     .respond(to: request, query)
             case .blob(let name, let digest):
-                try await BlobEndpoint(repository: repositories.repository(name), digest: digest).respond(to: request)
+                try await BlobEndpoint(
+                    repository: repositories.repository(name), digest: digest, pulls: settings.pulls
+                ).respond(to: request)
             case .uploads(let name):
                 try await UploadEndpoint(repository: repositories.repository(name)).begin(request, query)
             case .upload(let name, let token):

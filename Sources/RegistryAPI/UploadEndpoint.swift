@@ -109,7 +109,8 @@ struct UploadEndpoint {
     private func receive(
         _ request: Request, into upload: BlobUpload, expecting digest: Digest?, range: UploadRange? = nil
     ) async throws {
-        try await upload.start(expecting: digest, size: request.body.length)
+        // A piece says where it belongs; what does not is nearly always the whole content.
+        try await upload.start(expecting: digest, size: request.body.length, isStreamed: digest == nil && range == nil)
         var count = 0
         try await request.body.forEachChunk { chunk in
             count += chunk.byteCount

@@ -11,7 +11,9 @@ import Synchronization
 final class Application: Sendable {
     private let configuration: Mutex<Configuration>
     private let reload: @Sendable () throws -> Configuration
+    private let opened: OpenedStore
     private let store: any ObjectStore
+    private let blobCache: BlobCache?
     private let blockingWork = BlockingWork()
     private let janitor: Janitor
     private let registry: RegistryHandler
@@ -27,8 +29,12 @@ final class Application: Sendable {
         self.reload = reload
         logging = ServerLogging(configuration.log)
         let metrics = Metrics()
-        let directory = try await configuration.openStore(blockingWork)
-        store = MeteredObjectStore(base: directory, metrics: metrics)
+        loops = try configuration.makeLoops()
+        opened = try OpenedStore(
+            configuration, loops: loops, blockingWork: blockingWork, observers: logging.bucketObservers(metrics))
+        try await opened.prove(readOnly: configuration.readOnly)
+        logging.tell(of: opened)
+        store = MeteredObjectStore(base: opened.store, metrics: metrics)
         let repositories = try await Repositories(
             store: store, blockingWork: blockingWork, options: configuration.registryOptions,
             readOnly: configuration.readOnly)
@@ -37,30 +43,32 @@ final class Application: Sendable {
         }
         let socket = try ListeningSocket(wanted)
         address = socket.address
+        blobCache = try configuration.openBlobCache(opened, blockingWork, logging)
         var settings = RegistryHandler.Settings(repositories: repositories)
         settings.readOnly = configuration.readOnly
+        settings.pulls = configuration.pullSettings(opened, blobCache)
         registry = RegistryHandler(settings, onFailure: logging.report)
-        loops = try (0..<configuration.loopCount).map { index throws(SystemCallError) in
-            try EventLoop(name: "stowage.loop.\(index)")
-        }
         let box = ServerBox()
-        let readiness = Readiness(
-            probe: { [store, registry] in try await store.probe(readOnly: registry.settings.readOnly) },
-            clock: { EventLoop.now })
         let operations = OperationsHandler(
             registry: registry,
-            metrics: {
-                metrics.exposition(openConnections: box.server?.openConnections ?? 0, version: Version.current)
+            metrics: { [opened, blobCache] in
+                let gauges = Metrics.Gauges(
+                    openConnections: box.server?.openConnections ?? 0, partMemory: opened.bucket?.budget.usage,
+                    blobCacheBytes: blobCache?.size)
+                return metrics.exposition(gauges, version: Version.current)
             },
-            readiness: readiness, isDraining: { box.server?.isDraining ?? false })
+            readiness: opened.readiness(of: store, registry), isDraining: { box.server?.isDraining ?? false })
         server = HTTPServer(
             loops: loops, limits: configuration.serverLimits, handler: operations,
             observers: logging.observers(metrics: metrics))
         box.server = server
-        janitor = Janitor(directory: directory, registry: registry, logging: logging)
+        janitor = Janitor(opened, registry: registry, logging: logging)
         try await server.listen(on: socket)
         janitor.start()
     }
+
+    /// The store in a few words.
+    var storeSummary: String { opened.summary }
 
     /// The logger of the program's own messages.
     var logger: Logger { logging.logger }
@@ -83,6 +91,7 @@ final class Application: Sendable {
             var settings = registry.settings
             settings.repositories = try await repositories(fresh)
             settings.readOnly = fresh.readOnly
+            settings.pulls = fresh.pullSettings(opened, blobCache)
             registry.settings = settings
             server.limits = fresh.serverLimits
             logging.apply(fresh.log)
@@ -122,9 +131,10 @@ private final class ServerBox: Sendable {
 }
 
 extension Configuration {
-    /// Event loops to run: one per processor the process may use, unless it is set.
-    fileprivate var loopCount: Int {
-        http.eventLoops > 0 ? http.eventLoops : max(1, sysconf(CInt(_SC_NPROCESSORS_ONLN)))
+    /// One event loop per processor the process may use, unless their number is set.
+    func makeLoops() throws(SystemCallError) -> [EventLoop] {
+        let count = http.eventLoops > 0 ? http.eventLoops : max(1, sysconf(CInt(_SC_NPROCESSORS_ONLN)))
+        return try (0..<count).map { index throws(SystemCallError) in try EventLoop(name: "stowage.loop.\(index)") }
     }
 
     fileprivate var serverLimits: ServerLimits {
@@ -147,17 +157,33 @@ extension Configuration {
         return options
     }
 
-    /// Opens the directory and proves that it can be used.
-    fileprivate func openStore(_ blockingWork: BlockingWork) async throws -> DirectoryObjectStore {
+    /// What a bucket's blobs pass through; nil for a directory, whose files are as near as a cache's.
+    fileprivate func openBlobCache(
+        _ opened: OpenedStore, _ blockingWork: BlockingWork, _ logging: ServerLogging
+    ) throws -> BlobCache? {
+        guard case .bucket = opened else { return nil }
+        let directory = pull.cache.directory.isEmpty ? nil : pull.cache.directory
         do {
-            let store = try DirectoryObjectStore(
-                root: storage.location, blockingWork: blockingWork, cacheLimit: storage.cacheSize.bytes,
-                readOnly: readOnly)
-            try await store.probe(readOnly: readOnly)
-            return store
+            return try BlobCache(
+                directory: directory, size: pull.cache.size.bytes, blockingWork: blockingWork,
+                report: { logging.logger.warning("a blob is not kept in pull.cache.directory: \($0)") })
         } catch {
-            throw ConfigurationError("the directory \(storage.location) cannot be used: \(error)")
+            throw ConfigurationError("pull.cache.directory: \(error)")
         }
+    }
+
+    fileprivate func pullSettings(_ opened: OpenedStore, _ cache: BlobCache?) -> PullSettings {
+        var settings = PullSettings()
+        settings.redirectMinimumSize = pull.redirectMinimumSize.bytes
+        settings.cache = cache
+        settings.mode =
+            switch pull.mode {
+            case .redirect: .redirect
+            case .proxy: .proxy
+            // Whoever reaches the registry reaches AWS too, most likely; nobody knows of other servers.
+            case .auto: opened.isAtAWS ? .redirect : .proxy
+            }
+        return settings
     }
 
     /// These settings with those of `running` that are read only at the start.
@@ -166,6 +192,7 @@ extension Configuration {
         kept.listen = running.listen
         kept.storage = running.storage
         kept.http.eventLoops = running.http.eventLoops
+        kept.pull.cache = running.pull.cache
         return kept
     }
 
@@ -174,6 +201,7 @@ extension Configuration {
         var names: [String] = []
         if listen != other.listen { names.append("listen") }
         if storage != other.storage { names.append("storage") }
+        if pull.cache != other.pull.cache { names.append("pull.cache") }
         if http.eventLoops != other.http.eventLoops { names.append("http.eventLoops") }
         return names
     }

@@ -8,13 +8,13 @@ import Synchronization
 final class Janitor: Sendable {
     private static let interval = Duration.seconds(900)
 
-    private let directory: DirectoryObjectStore
+    private let opened: OpenedStore
     private let registry: RegistryHandler
     private let logging: ServerLogging
     private let task = Mutex<Task<Void, Never>?>(nil)
 
-    init(directory: DirectoryObjectStore, registry: RegistryHandler, logging: ServerLogging) {
-        self.directory = directory
+    init(_ opened: OpenedStore, registry: RegistryHandler, logging: ServerLogging) {
+        self.opened = opened
         self.registry = registry
         self.logging = logging
     }
@@ -42,7 +42,7 @@ final class Janitor: Sendable {
         do {
             let removed = try await settings.repositories.removeAbandonedUploads(olderThan: age)
             if removed > 0 { logging.logger.info("removed \(removed) abandoned uploads") }
-            try await directory.removeStaleTemporaryFiles(olderThan: age)
+            if case .directory(let store) = opened { try await store.removeStaleTemporaryFiles(olderThan: age) }
         } catch {
             logging.logger.warning("cleaning up abandoned uploads failed: \(error)")
         }

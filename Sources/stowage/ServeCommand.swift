@@ -12,10 +12,7 @@ struct ServeCommand: AsyncParsableCommand {
             and SIGINT let running requests finish, a second one ends at once; SIGHUP reads the configuration again.
             """)
 
-    @Option(help: "A YAML file with settings; config/stowage.yaml shows them all. [STOWAGE_CONFIG]")
-    var config: String?
-    @Option(help: "Where the bytes are: a directory. Default ./stowage-data. [STOWAGE_STORAGE]")
-    var storage: String?
+    @OptionGroup var storage: StorageOptions
     @Option(help: "ADDRESS:PORT to listen on; port 0 takes a free one. Default 127.0.0.1:5000. [STOWAGE_LISTEN]")
     var listen: String?
     @Option(help: "trace, debug, info, notice, warning, error or critical. Default info. [STOWAGE_LOG_LEVEL]")
@@ -43,7 +40,7 @@ struct ServeCommand: AsyncParsableCommand {
             try StandardError.fail(Self.sentence(error))
         }
         signals.startServing()
-        announce(application.address, configuration)
+        announce(application, configuration)
         let reloading = Task { [reloads = signals.reloads] in
             for await _ in reloads { await application.reloadConfiguration() }
         }
@@ -55,19 +52,15 @@ struct ServeCommand: AsyncParsableCommand {
 
     /// Reads the configuration as this command line wants it, now or on SIGHUP.
     private var loader: @Sendable () throws -> (configuration: Configuration, unknownVariables: [String]) {
-        let file = config
-        let overrides = overrides
-        return {
-            let environment = ProcessInfo.processInfo.environment
-            return try ConfigurationLoader.load(
-                file: file ?? environment["STOWAGE_CONFIG"], environment: environment, overrides: overrides)
-        }
+        let (storage, others) = (storage, others)
+        return { try storage.load(others) }
     }
 
     /// What this command line says besides the file.
-    var overrides: [ConfigurationLoader.Override] {
+    var overrides: [ConfigurationLoader.Override] { storage.overrides + others }
+
+    private var others: [ConfigurationLoader.Override] {
         let options: [(path: [String], value: String?, option: String)] = [
-            (["storage", "location"], storage, "--storage"),
             (["listen"], listen, "--listen"),
             (["log", "level"], logLevel, "--log-level"),
             (["log", "format"], logFormat, "--log-format"),
@@ -79,12 +72,12 @@ struct ServeCommand: AsyncParsableCommand {
     }
 
     /// Three lines for the person who started it.
-    private func announce(_ address: SocketAddress, _ configuration: Configuration) {
+    private func announce(_ application: Application, _ configuration: Configuration) {
+        let address = application.address
         let isEverywhere = address.host == "0.0.0.0" || address.host == "::"
         let host = isEverywhere ? "localhost:\(address.port)" : "\(address)"
-        let directory = URL(fileURLWithPath: configuration.storage.location).standardizedFileURL.path
         print("stowage \(Version.current) listens on http://\(address)")
-        print("storage: directory \(directory)\(configuration.readOnly ? " (read-only)" : "")")
+        print("storage: \(application.storeSummary)\(configuration.readOnly ? " (read-only)" : "")")
         print("try: docker tag IMAGE \(host)/myapp:latest && docker push \(host)/myapp:latest")
         // Standard output may be a pipe that somebody waits on.
         fflush(nil)

@@ -6,7 +6,10 @@ struct Stowage: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "stowage",
         abstract: "An OCI registry whose only state is a bucket or a directory.",
-        subcommands: [ServeCommand.self, CheckConfigCommand.self, HealthCheckCommand.self, VersionCommand.self])
+        subcommands: [
+            ServeCommand.self, StatsCommand.self, DoctorCommand.self, CheckConfigCommand.self, HealthCheckCommand.self,
+            VersionCommand.self,
+        ])
 }
 
 /// `stowage version`

@@ -5,9 +5,9 @@ extension EndToEnd {
     @Suite struct BuildahTests {
         private let images = Layout.current
 
-        @Test(arguments: ["gzip", "zstd", "zstd:chunked"])
-        func buildsPushesAndPulls(compression: String) throws {
-            try withRegistry { server, scratch in
+        @Test(arguments: ["gzip", "zstd", "zstd:chunked"], Storage.tested)
+        func buildsPushesAndPulls(compression: String, storage: Storage) throws {
+            try withRegistry(on: storage) { server, scratch in
                 let builder = Buildah(scratch: scratch, store: "builder")
                 let name = "\(server.host)/built:v1"
                 try builder.build(name, from: images, tag: "app-1.1")
@@ -29,8 +29,9 @@ extension EndToEnd {
             }
         }
 
-        @Test func pushesAManifestListWithItsImages() throws {
-            try withRegistry { server, scratch in
+        @Test(arguments: Storage.tested)
+        func pushesAManifestListWithItsImages(storage: Storage) throws {
+            try withRegistry(on: storage) { server, scratch in
                 let buildah = Buildah(scratch: scratch, store: "store")
                 try buildah.run(["manifest", "create", "list"])
                 for (name, tag) in [("one", "app-1.1"), ("two", "app-1.2")] {

@@ -5,8 +5,9 @@ extension EndToEnd {
     @Suite struct ContainerdTests {
         private let images = Layout.current
 
-        @Test func pushesPullsAndRuns() throws {
-            try withContainerd { containerd, server, scratch in
+        @Test(arguments: Storage.tested)
+        func pushesPullsAndRuns(storage: Storage) throws {
+            try withContainerd(on: storage) { containerd, server, scratch in
                 for tag in ["app-1.1", "app-zstd", "multi"] {
                     let archive = scratch.file("images.tar")
                     let source = "oci:\(images.path):\(tag)"
@@ -30,8 +31,9 @@ extension EndToEnd {
             }
         }
 
-        @Test func pullsWhatOthersPushed() throws {
-            try withContainerd { containerd, server, _ in
+        @Test(arguments: Storage.tested)
+        func pullsWhatOthersPushed(storage: Storage) throws {
+            try withContainerd(on: storage) { containerd, server, _ in
                 for tag in ["app-1.1", "app-tar", "app-docker", "multi-docker", "nested", "many-layers"] {
                     try images.push(tag, to: server, repository: "app")
                     try containerd.expectPulls(tag, of: images, as: "\(server.host)/app:\(tag)")
@@ -41,8 +43,9 @@ extension EndToEnd {
         }
 
         /// containerd adds `?ns=docker.io` to every request to a mirror.
-        @Test func pullsFromItAsAMirror() throws {
-            try withContainerd { containerd, server, scratch in
+        @Test(arguments: Storage.tested)
+        func pullsFromItAsAMirror(storage: Storage) throws {
+            try withContainerd(on: storage) { containerd, server, scratch in
                 try images.push("app-1.1", to: server, repository: "library/app")
                 let directory = scratch.file("mirrors/docker.io")
                 try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
@@ -53,8 +56,9 @@ extension EndToEnd {
             }
         }
 
-        @Test func pullsAsTheKubeletDoes() throws {
-            try withContainerd { containerd, server, scratch in
+        @Test(arguments: Storage.tested)
+        func pullsAsTheKubeletDoes(storage: Storage) throws {
+            try withContainerd(on: storage) { containerd, server, scratch in
                 for tag in ["app-1.1", "app-zstd", "multi"] {
                     try images.push(tag, to: server, repository: "app")
                     let name = "\(server.host)/app:\(tag)"
@@ -69,8 +73,8 @@ extension EndToEnd {
 }
 
 /// Runs `body` with a fresh server and a containerd of its own.
-private func withContainerd(_ body: (Containerd, ServerProcess, Scratch) throws -> Void) throws {
-    try withRegistry { server, scratch in
+private func withContainerd(on storage: Storage, _ body: (Containerd, ServerProcess, Scratch) throws -> Void) throws {
+    try withRegistry(on: storage) { server, scratch in
         let containerd = try Containerd(scratch: scratch)
         defer { containerd.stop() }
         try body(containerd, server, scratch)

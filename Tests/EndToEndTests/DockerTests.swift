@@ -5,8 +5,9 @@ extension EndToEnd {
     @Suite struct DockerTests {
         private let images = Layout.current
 
-        @Test func pushesPullsAndRuns() throws {
-            try withDocker { docker, server, scratch in
+        @Test(arguments: Storage.tested)
+        func pushesPullsAndRuns(storage: Storage) throws {
+            try withDocker(on: storage) { docker, server, scratch in
                 let app = "\(server.host)/team/app"
                 for version in ["1.1", "1.2"] {
                     let archive = scratch.file("app-\(version).tar")
@@ -34,8 +35,9 @@ extension EndToEnd {
             }
         }
 
-        @Test func pushesToAnotherRepositoryWithoutUploading() throws {
-            try withDocker { docker, server, scratch in
+        @Test(arguments: Storage.tested)
+        func pushesToAnotherRepositoryWithoutUploading(storage: Storage) throws {
+            try withDocker(on: storage) { docker, server, scratch in
                 let archive = scratch.file("app.tar")
                 let app = "\(server.host)/team/app:1.1"
                 let other = "\(server.host)/other/place:1.1"
@@ -53,8 +55,9 @@ extension EndToEnd {
             }
         }
 
-        @Test func pullsWhatOthersPushed() throws {
-            try withDocker { docker, server, _ in
+        @Test(arguments: Storage.tested)
+        func pullsWhatOthersPushed(storage: Storage) throws {
+            try withDocker(on: storage) { docker, server, _ in
                 for tag in ["app-1.1", "app-tar", "app-docker", "multi", "multi-docker"] {
                     try images.push(tag, to: server, repository: "app")
                     let name = "\(server.host)/app:\(tag)"
@@ -67,8 +70,8 @@ extension EndToEnd {
 }
 
 /// Runs `body` with a fresh server and a docker engine of its own.
-private func withDocker(_ body: (Docker, ServerProcess, Scratch) throws -> Void) throws {
-    try withRegistry { server, scratch in
+private func withDocker(on storage: Storage, _ body: (Docker, ServerProcess, Scratch) throws -> Void) throws {
+    try withRegistry(on: storage) { server, scratch in
         let docker = try Docker(scratch: scratch)
         defer { docker.stop() }
         try body(docker, server, scratch)
@@ -76,7 +79,7 @@ private func withDocker(_ body: (Docker, ServerProcess, Scratch) throws -> Void)
 }
 
 /// docker's command line with an engine of its own.
-private struct Docker {
+struct Docker {
     /// What docker said about a push.
     struct Push {
         /// The last word on each layer.

@@ -5,9 +5,9 @@ extension EndToEnd {
     @Suite struct PodmanTests {
         private let images = Layout.current
 
-        @Test(arguments: ["gzip", "zstd"])
-        func pushesFromItsStoreAndPullsAndRuns(compression: String) throws {
-            try withRegistry { server, scratch in
+        @Test(arguments: ["gzip", "zstd"], Storage.tested)
+        func pushesFromItsStoreAndPullsAndRuns(compression: String, storage: Storage) throws {
+            try withRegistry(on: storage) { server, scratch in
                 let pusher = Podman(scratch: scratch, store: "push")
                 let puller = Podman(scratch: scratch, store: "pull")
                 let name = "\(server.host)/team/app:1.1"
@@ -30,9 +30,9 @@ extension EndToEnd {
             }
         }
 
-        @Test(arguments: ["app-1.1", "app-zstd", "app-tar", "app-docker", "multi", "multi-docker"])
-        func pullsAndRuns(tag: String) throws {
-            try withRegistry { server, scratch in
+        @Test(arguments: ["app-1.1", "app-zstd", "app-tar", "app-docker", "multi", "multi-docker"], Storage.tested)
+        func pullsAndRuns(tag: String, storage: Storage) throws {
+            try withRegistry(on: storage) { server, scratch in
                 try images.push(tag, to: server, repository: "app")
                 let podman = Podman(scratch: scratch, store: "one")
                 let name = "\(server.host)/app:\(tag)"
@@ -43,8 +43,9 @@ extension EndToEnd {
             }
         }
 
-        @Test func listsTags() throws {
-            try withRegistry { server, scratch in
+        @Test(arguments: Storage.tested)
+        func listsTags(storage: Storage) throws {
+            try withRegistry(on: storage) { server, scratch in
                 for tag in ["app-1.1", "app-1.2"] { try images.push(tag, to: server, repository: "team/app") }
                 let podman = Podman(scratch: scratch, store: "one")
                 let search = ["search", "--list-tags", "--tls-verify=false", "\(server.host)/team/app"]
@@ -56,7 +57,7 @@ extension EndToEnd {
 }
 
 /// podman with a store of its own.
-private struct Podman {
+struct Podman {
     let scratch: Scratch
     let store: String
 

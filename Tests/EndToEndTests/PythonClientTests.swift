@@ -6,9 +6,9 @@ extension EndToEnd {
     @Suite struct PythonClientTests {
         private let images = Layout.current
 
-        @Test(arguments: ["whole", "chunked"])
-        func orasKeepsAnArtifact(mode: String) throws {
-            try withRegistry { server, scratch in
+        @Test(arguments: ["whole", "chunked"], Storage.tested)
+        func orasKeepsAnArtifact(mode: String, storage: Storage) throws {
+            try withRegistry(on: storage) { server, scratch in
                 let oras = [Locations.python("python"), Locations.tool("oras-client.py")]
                 let name = "\(server.host)/team/artifact"
                 try images.push("app-1.1", to: server, repository: "team/artifact")
@@ -34,8 +34,9 @@ extension EndToEnd {
             }
         }
 
-        @Test func helmKeepsAChart() throws {
-            try withRegistry { server, scratch in
+        @Test(arguments: Storage.tested)
+        func helmKeepsAChart(storage: Storage) throws {
+            try withRegistry(on: storage) { server, scratch in
                 let helm = [Locations.python("python"), Locations.tool("helm-client.py")]
                 let chart = scratch.file("stowage-test-0.1.0.tgz")
                 let content = try largestLayer(of: "helm-chart")
@@ -57,8 +58,9 @@ extension EndToEnd {
             }
         }
 
-        @Test func dxfKeepsABlob() throws {
-            try withRegistry { server, scratch in
+        @Test(arguments: Storage.tested)
+        func dxfKeepsABlob(storage: Storage) throws {
+            try withRegistry(on: storage) { server, scratch in
                 let digest = try largestLayer(of: "app-1.1")
                 func dxf(_ arguments: String..., outputFile: String? = nil) throws -> String {
                     let settings = ["DXF_HOST": server.host, "DXF_INSECURE": "1"]

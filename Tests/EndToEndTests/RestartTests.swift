@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    /// The server is killed without warning and started anew on the same directory.
+    /// The server is killed without warning and started anew on the same storage.
     @Suite struct RestartTests {
         private let images = Layout.current
 
@@ -11,9 +11,9 @@ extension EndToEnd {
             case firstPatch, secondPatch, put, check
         }
 
-        @Test(arguments: Moment.allCases)
-        func anUploadGoesOn(killedBefore moment: Moment) throws {
-            try withRestarts { servers, _ in
+        @Test(arguments: Moment.allCases, Storage.tested)
+        func anUploadGoesOn(killedBefore moment: Moment, storage: Storage) throws {
+            try withRestarts(on: storage) { servers, _ in
                 let blob = try #require(try images.blobs(of: "app-1.1").max { $0.size < $1.size })
                 let bytes = try images.bytes(blob)
                 let half = bytes.count / 2
@@ -42,8 +42,9 @@ extension EndToEnd {
             }
         }
 
-        @Test func everythingPushedIsThere() throws {
-            try withRestarts { servers, scratch in
+        @Test(arguments: Storage.tested)
+        func everythingPushedIsThere(storage: Storage) throws {
+            try withRestarts(on: storage) { servers, scratch in
                 let tags = images.tags.keys.sorted()
                 for tag in tags { try images.push(tag, to: servers.current, repository: "team/app") }
                 try servers.restart()
@@ -79,22 +80,22 @@ extension EndToEnd {
     }
 }
 
-/// A server that can be killed and started anew on the same directory; the new one listens on another port.
+/// A server that can be killed and started anew on the same storage; the new one listens on another port.
 private final class Servers {
     private(set) var current: ServerProcess
 
-    init(storage: String) throws { current = try ServerProcess(storage: storage) }
+    init(_ place: Storage.Place) throws { current = try ServerProcess(place) }
 
     func restart() throws {
         try current.kill()
-        current = try ServerProcess(storage: current.storage)
+        current = try ServerProcess(current.place)
     }
 }
 
-private func withRestarts(_ body: (Servers, Scratch) throws -> Void) throws {
+private func withRestarts(on storage: Storage, _ body: (Servers, Scratch) throws -> Void) throws {
     let scratch = try Scratch()
     defer { scratch.remove() }
-    let servers = try Servers(storage: scratch.file("storage"))
+    let servers = try Servers(storage.fresh(in: scratch))
     do {
         try body(servers, scratch)
     } catch {

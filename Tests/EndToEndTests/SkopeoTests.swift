@@ -5,27 +5,29 @@ extension EndToEnd {
     @Suite struct SkopeoTests {
         private let images = Layout.current
 
-        @Test(arguments: [
-            "app-1.1", "app-zstd", "app-tar", "multi", "ref-sbom", "ref-on-ref", "helm-chart", "cache",
-        ])
-        func keepsEveryByte(of tag: String) throws {
-            try withRegistry { server, scratch in
+        @Test(
+            arguments: [
+                "app-1.1", "app-zstd", "app-tar", "multi", "ref-sbom", "ref-on-ref", "helm-chart", "cache",
+            ], Storage.tested)
+        func keepsEveryByte(of tag: String, storage: Storage) throws {
+            try withRegistry(on: storage) { server, scratch in
                 try push(tag, to: "team/app", on: server, scratch)
                 #expect(try server.digest(of: tag, in: "team/app") == images.manifest(tag).digest)
                 try pull(tag, from: "team/app", on: server, scratch)
             }
         }
 
-        @Test(arguments: ["big", "many-layers"])
-        func keepsEveryByteOfMuch(tag: String) throws {
-            try withRegistry { server, scratch in
+        @Test(arguments: ["big", "many-layers"], Storage.tested)
+        func keepsEveryByteOfMuch(tag: String, storage: Storage) throws {
+            try withRegistry(on: storage) { server, scratch in
                 try push(tag, to: "much", on: server, scratch, limit: .seconds(60))
                 try pull(tag, from: "much", on: server, scratch, limit: .seconds(60))
             }
         }
 
-        @Test func inspectsListsAndDeletes() throws {
-            try withRegistry { server, scratch in
+        @Test(arguments: Storage.tested)
+        func inspectsListsAndDeletes(storage: Storage) throws {
+            try withRegistry(on: storage) { server, scratch in
                 for tag in ["app-1.1", "app-1.2", "multi"] { try push(tag, to: "app", on: server, scratch) }
                 let inspect = ["skopeo", "inspect", "--tls-verify=false", "docker://\(server.host)/app:app-1.2"]
                 let about = try JSONDecoder().decode(Inspection.self, from: Data(scratch.run(inspect).stdout.utf8))
@@ -42,8 +44,9 @@ extension EndToEnd {
             }
         }
 
-        @Test func copiesBetweenRepositories() throws {
-            try withRegistry { server, scratch in
+        @Test(arguments: Storage.tested)
+        func copiesBetweenRepositories(storage: Storage) throws {
+            try withRegistry(on: storage) { server, scratch in
                 try push("multi", to: "team/app", on: server, scratch)
                 try scratch.run([
                     "skopeo", "copy", "--all", "--preserve-digests", "--src-tls-verify=false",
@@ -54,8 +57,9 @@ extension EndToEnd {
             }
         }
 
-        @Test func synchronisesARepositoryToADirectoryAndBack() throws {
-            try withRegistry { server, scratch in
+        @Test(arguments: Storage.tested)
+        func synchronisesARepositoryToADirectoryAndBack(storage: Storage) throws {
+            try withRegistry(on: storage) { server, scratch in
                 for tag in ["app-1.1", "app-1.2", "multi"] { try push(tag, to: "team/app", on: server, scratch) }
                 let directory = scratch.file("synchronised")
                 try scratch.run([

@@ -4,14 +4,14 @@ import ObjectStorage
 import TestSupport
 import Testing
 
-/// Every promise of `ObjectStore`, asked of every store.
+/// Every promise of `ObjectStore`, asked of the stores without requests in between.
 struct ObjectStoreContractTests {
-    @Test(arguments: ObjectStoreContract.all)
+    @Test(arguments: ObjectStoreContract.all + ObjectStoreContract.stepwise)
     func memory(promise: ObjectStoreContract) async throws {
         try await promise.check(MemoryObjectStore())
     }
 
-    @Test(arguments: ObjectStoreContract.all)
+    @Test(arguments: ObjectStoreContract.all + ObjectStoreContract.stepwise)
     func directory(promise: ObjectStoreContract) async throws {
         let root = try TemporaryDirectory()
         try await promise.check(DirectoryObjectStore(root: root.path, blockingWork: BlockingWork()))
@@ -19,7 +19,7 @@ struct ObjectStoreContractTests {
     }
 
     /// A cache that is full all the time.
-    @Test(arguments: ObjectStoreContract.all)
+    @Test(arguments: ObjectStoreContract.all + ObjectStoreContract.stepwise)
     func directoryWithLittleMemory(promise: ObjectStoreContract) async throws {
         let root = try TemporaryDirectory()
         try await promise.check(

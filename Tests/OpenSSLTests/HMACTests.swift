@@ -37,6 +37,7 @@ struct HMACTests {
         ])
     func examples(test: (key: [UInt8], message: [UInt8], code: String)) {
         #expect(hex(HMAC.sha256(key: test.key, test.message)) == test.code)
+        #expect(hex(HMACKey(test.key).sha256(test.message)) == test.code)
     }
 
     @Test("random bytes are as many as asked for, and never the same")

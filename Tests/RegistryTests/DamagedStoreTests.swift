@@ -39,7 +39,9 @@ struct DamagedStoreTests {
         #expect(try await repository.blobs.get(digest) == nil)
         await #expect(throws: ObjectStoreError.self) { try await repository.blobs.get(digest, range: 0..<10) }
         #expect(try await !repository.blobs.mount(digest, from: nil))
-        await #expect(throws: MissingReferencesError.self) { try await repository.put(image(1, layers: [digest])) }
+        // A replica that has not just linked it.
+        let other = try await Repositories.open(store.store).repository(named: "r")
+        await #expect(throws: MissingReferencesError.self) { try await other.put(image(1, layers: [digest])) }
         try await repository.push(bytes)
         #expect(try await repository.blobs.get(digest)?.body.contents == bytes)
     }

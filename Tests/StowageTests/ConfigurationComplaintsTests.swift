@@ -57,10 +57,10 @@ import Testing
         Wrong("listen: 0.0.0.0:5000\n", "@:1: listen: 0.0.0.0:5000 \(open)"),
         Wrong("listen: '[::]:5000'\n", "@:1: listen: [::]:5000 \(open)"),
         Wrong("listen: ':5000'\n", "@:1: listen: :5000 \(open)"),
-        Wrong("storage:\n  location: ''\n", "@:2: storage.location: expected a directory"),
+        Wrong("storage:\n  location: ''\n", "@:2: storage.location: expected a directory or s3://BUCKET/PREFIX"),
         Wrong(
-            "storage:\n  location: s3://bucket\n",
-            "@:2: storage.location: expected a directory (found \"s3://bucket\")"),
+            "storage:\n  location: gs://bucket\n",
+            "@:2: storage.location: expected a directory or s3://BUCKET/PREFIX (found \"gs://bucket\")"),
         Wrong("readOnly: maybe\n", "@:1: readOnly: expected true or false (found \"maybe\")"),
         Wrong("readOnly: 1\n", "@:1: readOnly: expected true or false (found \"1\")"),
         Wrong("allowAnonymous: [true]\n", "@:1: allowAnonymous: expected a value, not a list"),
@@ -184,7 +184,7 @@ import Testing
             "STOWAGE_HTTP_IDLE_TIMEOUT: http.idleTimeout: \(timeWanted) (found \"7x\")"
         ),
         ("STOWAGE_READ_ONLY", "yeah", "STOWAGE_READ_ONLY: readOnly: expected true or false (found \"yeah\")"),
-        ("STOWAGE_STORAGE", "", "STOWAGE_STORAGE: storage.location: expected a directory"),
+        ("STOWAGE_STORAGE", "", "STOWAGE_STORAGE: storage.location: expected a directory or s3://BUCKET/PREFIX"),
         // A value is never YAML.
         ("STOWAGE_LOG_LEVEL", "{a: b}", "STOWAGE_LOG_LEVEL: log.level: \(levelWanted) (found \"{a: b}\")"),
     ])

@@ -29,6 +29,7 @@ import Yams
         #expect(Self.files.contains("stowage.yaml"))
         #expect(Self.files.contains { $0.hasPrefix("kubernetes/") })
         #expect(Self.files.contains { $0.hasPrefix("systemd/") })
+        #expect(Self.files.contains { $0.hasPrefix("aws/") })
     }
 
     @Test(arguments: files)
@@ -37,7 +38,9 @@ import Yams
         case ("kubernetes", "yaml"):
             let objects = try KubernetesObject.all(in: Self.text(file))
             #expect(!objects.isEmpty)
-            for object in objects { try check(object) }
+            let folder = file.split(separator: "/").dropLast().joined(separator: "/")
+            for object in objects { try check(object, in: folder) }
+        case ("aws", "json"): try checkDocument(file)
         case ("systemd", "service"): try checkUnit(Self.text(file))
         case (_, "yaml"): _ = try ConfigurationLoader.load(file: "\(Self.folder)/\(file)", environment: [:])
         default: Issue.record("no test knows what \(file) is")
@@ -96,8 +99,8 @@ import Yams
         }
     }
 
-    private func check(_ object: KubernetesObject) throws {
-        if object.kind == "ConfigMap" { try checkSettings(in: object.node) }
+    private func check(_ object: KubernetesObject, in folder: String) throws {
+        if object.kind == "ConfigMap" { try checkSettings(in: object.node, of: folder) }
         for container in object.containers where container["image"]?.string?.hasPrefix("stowage:") == true {
             let arguments = container["args"]?.sequence?.compactMap(\.string) ?? []
             _ = try Self.options(arguments)
@@ -109,9 +112,9 @@ import Yams
         }
     }
 
-    /// The settings in a ConfigMap load with the options of the Deployment.
-    private func checkSettings(in map: Node) throws {
-        let deployment = try KubernetesObject.all(in: Self.text("kubernetes/deployment.yaml"))[0]
+    /// The settings in a ConfigMap load with the options of the Deployment beside it.
+    private func checkSettings(in map: Node, of folder: String) throws {
+        let deployment = try KubernetesObject.all(in: Self.text("\(folder)/deployment.yaml"))[0]
         let arguments = deployment.containers.first?["args"]?.sequence?.compactMap(\.string) ?? []
         let overrides = try Self.options(arguments).overrides
         for (name, text) in map["data"]?.mapping ?? [:] {
@@ -125,6 +128,51 @@ import Yams
     /// `serve` with its options, as the command line is read.
     private static func options(_ arguments: [String]) throws -> ServeCommand {
         try #require(try Stowage.parseAsRoot(arguments) as? ServeCommand, "\(arguments)")
+    }
+
+    // MARK: AWS
+
+    private struct Policy: Decodable {
+        struct Statement: Decodable {
+            let Sid: String
+            let Effect: String
+        }
+
+        let Version: String
+        let Statement: [Statement]
+    }
+
+    private struct Lifecycle: Decodable {
+        struct Rule: Decodable {
+            struct Filter: Decodable {
+                let Prefix: String
+            }
+
+            struct Abort: Decodable {
+                let DaysAfterInitiation: Int
+            }
+
+            let Status: String
+            let Filter: Filter
+            let AbortIncompleteMultipartUpload: Abort
+        }
+
+        let Rules: [Rule]
+    }
+
+    private func checkDocument(_ file: String) throws {
+        let data = Data(try Self.text(file).utf8)
+        if file == "aws/lifecycle.json" {
+            let rules = try JSONDecoder().decode(Lifecycle.self, from: data).Rules
+            #expect(rules.count == 1 && rules.allSatisfy { $0.Status == "Enabled" })
+            // Longer than uploads.maximumAge, or an upload that still may be continued would lose its parts.
+            let days = rules.map { $0.AbortIncompleteMultipartUpload.DaysAfterInitiation }
+            #expect(days.allSatisfy { $0 * 86_400 > Configuration().uploads.maximumAge.seconds })
+        } else {
+            let policy = try JSONDecoder().decode(Policy.self, from: data)
+            #expect(policy.Version == "2012-10-17" && !policy.Statement.isEmpty)
+            #expect(policy.Statement.allSatisfy { $0.Effect == "Allow" })
+        }
     }
 
     // MARK: systemd

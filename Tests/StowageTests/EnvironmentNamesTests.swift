@@ -24,6 +24,8 @@ import Yams
         ("STOWAGE_LOG_FORMAT", ["log", "format"]), ("STOWAGE_LOG_ACCESS", ["log", "access"]),
         ("STOWAGE_HTTP_MAXIMUM_BODY_SIZE", ["http", "maximumBodySize"]),
         ("STOWAGE_MANIFESTS_MISSING_REFERENCES", ["manifests", "missingReferences"]),
+        ("STOWAGE_STORAGE_S3_PART_SIZE", ["storage", "s3", "partSize"]),
+        ("STOWAGE_STORAGE_S3_CREDENTIALS_ACCESS_KEY_ID", ["storage", "s3", "credentials", "accessKeyID"]),
     ])
     func aNameIsThePathInCapitals(_ name: String, _ path: [String]) {
         #expect(ConfigurationLoader.variable(path) == name)
@@ -33,7 +35,7 @@ import Yams
         let names = Self.paths.map(ConfigurationLoader.variable)
         #expect(Set(names).count == names.count)
         #expect(!names.contains("STOWAGE_CONFIG"))
-        #expect(names.allSatisfy { $0.utf8.allSatisfy { ($0 >= 0x41 && $0 <= 0x5a) || $0 == 0x5f } })
+        #expect(names.allSatisfy { $0.allSatisfy { $0.isASCII && ($0.isUppercase || $0.isNumber || $0 == "_") } })
     }
 
     /// What is no value of any setting is refused under the very name: so the variable is read.

@@ -100,7 +100,20 @@ import Testing
             "--log-level: log.level: \(levels) (found \"loud\")"
         ),
         (["--log-format", "xml"], "--log-format: log.format: expected text or json (found \"xml\")"),
-        (["--storage", "s3://bucket"], "--storage: storage.location: expected a directory (found \"s3://bucket\")"),
+        (
+            ["--storage", "s3://Bucket"],
+            "--storage: storage.location: the name of a bucket has lower-case letters, digits, hyphens and dots only "
+                + "(found \"Bucket\")"
+        ),
+        (
+            ["--storage", "s3://bucket", "--s3-endpoint", "127.0.0.1:9"],
+            "--s3-endpoint: storage.s3.endpoint: expected http://HOST[:PORT] or https://HOST[:PORT], without a path "
+                + "(found \"127.0.0.1:9\")"
+        ),
+        (
+            ["--storage", "data", "--s3-region", "eu-west-1"],
+            "--s3-region: storage.s3.region: only for a bucket, and storage.location is a directory"
+        ),
         (["--config", "/nowhere/stowage.yaml"], "/nowhere/stowage.yaml: No such file or directory"),
         (
             ["--listen", "0.0.0.0:0"],

@@ -14,20 +14,28 @@ package final class ChildProcess: Sendable {
     package let identifier: pid_t
     package let output: CapturedPipe
     package let errors: CapturedPipe
+    /// The other end of its standard input; nil when that is empty.
+    private let input: InputSocket?
     private let reaper: Reaper
     private static let start = Mutex(())
 
     /// Starts `command`, whose first word is a path or is looked up in PATH.
     ///
     /// `readsErrors`: whether standard error is read from the start, or only after `errors.read()`.
-    package init(_ command: [String], environment: [String: String], readsErrors: Bool = true) throws {
+    /// `takesInput`: whether its standard input is what `enter` is given, and ends with this process; else it is empty.
+    package init(
+        _ command: [String], environment: [String: String], readsErrors: Bool = true, takesInput: Bool = false
+    ) throws {
         // One at a time: a pipe is open without "close on exec" for a moment, and no other program must get it.
-        (output, errors, identifier) = try Self.start.withLock { _ in
+        (input, output, errors, identifier) = try Self.start.withLock { _ in
             let (output, errors) = (try CapturedPipe(), try CapturedPipe())
-            let identifier = try Self.spawn(command, environment, output: output.writer, errors: errors.writer)
+            let input = takesInput ? try InputSocket() : nil
+            let identifier = try Self.spawn(
+                command, environment, input: input?.reader, output: output.writer, errors: errors.writer)
             output.closeWriter()
             errors.closeWriter()
-            return (output, errors, identifier)
+            input?.closeReader()
+            return (input, output, errors, identifier)
         }
         reaper = Reaper(identifier)
         output.read()
@@ -53,8 +61,17 @@ package final class ChildProcess: Sendable {
         return ending
     }
 
+    /// Writes text to its standard input; throws when it has ended.
+    package func enter(_ text: String) throws {
+        guard let input else { throw SystemCallError("write", code: EBADF) }
+        try input.send(Array(text.utf8))
+    }
+
+    /// Ends its standard input.
+    package func endInput() { input?.end() }
+
     private static func spawn(
-        _ command: [String], _ environment: [String: String], output: CInt, errors: CInt
+        _ command: [String], _ environment: [String: String], input: CInt?, output: CInt, errors: CInt
     ) throws -> pid_t {
         var actions = posix_spawn_file_actions_t()
         var attributes = posix_spawnattr_t()
@@ -64,7 +81,11 @@ package final class ChildProcess: Sendable {
             posix_spawn_file_actions_destroy(&actions)
             posix_spawnattr_destroy(&attributes)
         }
-        posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+        if let input {
+            posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO)
+        } else {
+            posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+        }
         posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
         posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO)
         // Dispatch's threads block signals, and a child would inherit that.
@@ -130,6 +151,42 @@ private final class Reaper: Sendable {
             ending = signal == 0 ? .status(status >> 8 & 0xff) : .signal(signal)
         }
         isDone.signal()
+    }
+}
+
+/// A program's standard input: sockets, not a pipe, because writing to a program that has ended must be no signal.
+private final class InputSocket: Sendable {
+    private let writer: OwnedDescriptor
+    /// The program's end; below 0 once it is closed here.
+    private let programEnd: Atomic<CInt>
+
+    init() throws {
+        var ends: [CInt] = [-1, -1]
+        let kind = CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
+        _ = try Posix.call("socketpair") { socketpair(AF_UNIX, kind, 0, &ends) }
+        programEnd = Atomic(ends[0])
+        writer = OwnedDescriptor(ends[1])
+    }
+
+    deinit { closeReader() }
+
+    var reader: CInt { programEnd.load(ordering: .relaxed) }
+
+    func closeReader() {
+        let number = programEnd.exchange(-1, ordering: .relaxed)
+        if number >= 0 { close(number) }
+    }
+
+    func end() { shutdown(writer.number, CInt(SHUT_WR)) }
+
+    func send(_ bytes: [UInt8]) throws {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = try Posix.call("send") {
+                rest.withUnsafeBytes { Glibc.send(writer.number, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL)) }
+            }
+            rest = rest.dropFirst(count)
+        }
     }
 }
 

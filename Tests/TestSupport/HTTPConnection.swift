@@ -125,13 +125,32 @@ final class HTTPConnection: @unchecked Sendable {
         method: String, status: Int, _ fields: [(name: String, value: String)]
     ) throws -> [UInt8] {
         if method == "HEAD" || status == 204 || status == 304 || status < 200 { return [] }
+        if fields.contains(where: { $0.name.lowercased() == "transfer-encoding" && $0.value.lowercased() == "chunked" })
+        {
+            return try readChunks()
+        }
         let lengths = fields.filter { $0.name.lowercased() == "content-length" }.compactMap { Int($0.value) }
         guard lengths.count == 1 else {
             throw ConnectionError(description: "a response with \(lengths.count) lengths")
         }
-        while input.count < lengths[0] { try receive() }
-        defer { input.removeFirst(lengths[0]) }
-        return Array(input.prefix(lengths[0]))
+        return try readBytes(lengths[0])
+    }
+
+    private func readChunks() throws -> [UInt8] {
+        var body: [UInt8] = []
+        while true {
+            let line = try readLine()
+            guard let size = Int(line, radix: 16) else { throw ConnectionError(description: "no chunk size: \(line)") }
+            body += try readBytes(size)
+            guard try readLine().isEmpty else { throw ConnectionError(description: "no line end after a chunk") }
+            if size == 0 { return body }
+        }
+    }
+
+    private func readBytes(_ count: Int) throws -> [UInt8] {
+        while input.count < count { try receive() }
+        defer { input.removeFirst(count) }
+        return Array(input.prefix(count))
     }
 
     private func readLine() throws -> String {

@@ -19,7 +19,19 @@ package struct ObjectStoreContract: Sendable, CustomStringConvertible {
     }
 
     /// Every promise; a conformance runs them as the arguments of one test.
-    package static let all = reading + writing + refusing + composing + listing + racing
+    package static let all =
+        reading + writing + refusing + composing + listing + racing + deletingOnCondition + addressing
+    /// What stores promise besides whose verbs are one step each, without requests in between.
+    package static let stepwise = replacementTags + exclusiveComposing
+}
+
+extension ObjectInfo {
+    /// Whether two answers speak of the same object: the time a write returns may be a moment off.
+    package func isSame(as other: ObjectInfo?) -> Bool {
+        guard let other else { return false }
+        return size == other.size && etag == other.etag && metadata == other.metadata
+            && abs(modified - other.modified) <= 5
+    }
 }
 
 extension ObjectStore {

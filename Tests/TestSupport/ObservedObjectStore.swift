@@ -18,6 +18,7 @@ package final class ObservedObjectStore: ObjectStore {
     private let base: any ObjectStore
     private let done = Mutex<[Operation]>([])
     private let hook = Mutex<Hook?>(nil)
+    private let every = Mutex<(@Sendable (Operation) async throws -> Void)?>(nil)
     private let listing = Mutex<(@Sendable (_ prefix: String, _ after: String?) -> ObjectListing)?>(nil)
 
     private struct Hook: Sendable {
@@ -44,6 +45,11 @@ package final class ObservedObjectStore: ObjectStore {
         hook.withLock { $0 = Hook(isMeant: isMeant, body: body) }
     }
 
+    /// Runs `body` before each operation from now on; nil ends that.
+    package func each(_ body: (@Sendable (Operation) async throws -> Void)?) {
+        every.withLock { $0 = body }
+    }
+
     /// Has listings answered by `body` from now on, whatever is there.
     package func list(_ body: @escaping @Sendable (_ prefix: String, _ after: String?) -> ObjectListing) {
         listing.withLock { $0 = body }
@@ -63,6 +69,7 @@ package final class ObservedObjectStore: ObjectStore {
             return found
         }
         try await due?.body()
+        try await every.withLock { $0 }?(operation)
     }
 
     // MARK: ObjectStore

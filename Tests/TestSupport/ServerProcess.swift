@@ -4,7 +4,7 @@ import Glibc
 /// The server as a process of its own, on a free port of the loopback address.
 package final class ServerProcess: Sendable {
     package let process: ChildProcess
-    /// The directory it keeps everything in.
+    /// Where it keeps everything: a directory, or `s3://BUCKET/PREFIX`.
     package let storage: String
     package let address: SocketAddress
     /// A client of this server.
@@ -32,13 +32,14 @@ package final class ServerProcess: Sendable {
         client = RegistryClient(port: address.port)
     }
 
-    /// The environment of a program under test: this process's own without Stowage's settings, and `more`.
+    /// The environment of a program under test: this process's own without settings of Stowage and S3, and `more`.
     package static func environment(_ more: [String: String] = [:]) -> [String: String] {
         var variables: [String: String] = [:]
         var next = environ
         while let entry = next.pointee {
             let pair = String(cString: entry).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            if pair.count == 2, !pair[0].hasPrefix("STOWAGE_") { variables[String(pair[0])] = String(pair[1]) }
+            let isSetting = pair[0].hasPrefix("STOWAGE_") || pair[0].hasPrefix("AWS_")
+            if pair.count == 2, !isSetting { variables[String(pair[0])] = String(pair[1]) }
             next += 1
         }
         return variables.merging(more) { _, new in new }

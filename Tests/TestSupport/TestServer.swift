@@ -4,36 +4,48 @@ package import HTTPServer
 import OCI
 package import ObjectStorage
 package import Registry
-import RegistryAPI
+package import RegistryAPI
+import S3
 import Synchronization
 import Testing
 
 /// The backends every test of the registry runs on.
 package enum StoreKind: String, CaseIterable, Sendable {
     case memory, directory
+    /// A bucket of Ceph's object gateway.
+    case bucket
+
+    /// All, unless there are no S3 servers on this machine.
+    package static let allCases: [StoreKind] = [.memory, .directory] + (S3Server.isEnabled ? [.bucket] : [])
 }
 
 /// A store for one test; one on disk is removed with everything in it when the test lets go of it.
 package final class TestStore: Sendable {
     package let store: any ObjectStore
-    /// Where the files are; nil for a store in memory.
+    /// Where the files are; nil for other stores.
     package let directory: TemporaryDirectory?
+    private let open: @Sendable () throws -> any ObjectStore
 
     package init(_ kind: StoreKind) throws {
         switch kind {
-        case .memory: (store, directory) = (MemoryObjectStore(), nil)
+        case .memory:
+            let store = MemoryObjectStore()
+            directory = nil
+            open = { store }
         case .directory:
             let directory = try TemporaryDirectory()
             self.directory = directory
-            store = try DirectoryObjectStore(root: directory.path, blockingWork: TestServer.blockingWork)
+            open = { try DirectoryObjectStore(root: directory.path, blockingWork: TestServer.blockingWork) }
+        case .bucket:
+            let place = S3Place(on: try S3Server.shared())
+            directory = nil
+            open = { S3ObjectStore(client: place.client(http: try TestServer.http.get())) }
         }
+        store = try open()
     }
 
     /// The same bytes as another process would open them.
-    package func reopened() throws -> any ObjectStore {
-        guard let directory else { return store }
-        return try DirectoryObjectStore(root: directory.path, blockingWork: TestServer.blockingWork)
-    }
+    package func reopened() throws -> any ObjectStore { try open() }
 }
 
 /// The real server and handler in this process, on a free port of the loopback address.
@@ -43,6 +55,7 @@ package final class TestServer: Sendable {
         package var options = Repositories.Options()
         package var readOnly = false
         package var limits = ServerLimits()
+        package var pulls = PullSettings()
         /// Seconds since 1970.
         package var now: @Sendable () -> Int = { time(nil) }
 
@@ -58,6 +71,7 @@ package final class TestServer: Sendable {
 
     /// The pool all test servers share.
     package static let blockingWork = BlockingWork()
+    fileprivate static let http = Result { HTTPClient(loops: try loops.get()) }
     private static let loops = Result { try (0..<2).map { try EventLoop(name: "test-\($0)") } }
 
     package let store: any ObjectStore
@@ -78,6 +92,7 @@ package final class TestServer: Sendable {
             now: settings.now)
         var served = RegistryHandler.Settings(repositories: repositories)
         served.readOnly = settings.readOnly
+        served.pulls = settings.pulls
         let handler = RegistryHandler(served) { error, _ in failed.note(error) }
         var observers = HTTPServer.Observers()
         observers.failure = { error, _ in failed.note(error) }

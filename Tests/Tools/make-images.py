@@ -18,6 +18,7 @@ import tarfile
 
 EPOCH = 1_700_000_000
 CREATED = "2023-11-14T22:13:20Z"
+RELEASES = [f"1.{number}" for number in range(1, 11)]
 NATIVE = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
 FOREIGN = {"amd64": "arm64", "arm64": "amd64"}[NATIVE]
 
@@ -206,10 +207,10 @@ def app_archive(version, architecture=NATIVE):
 
 
 def add_releases(layout):
-    """app-1.1 to app-1.3, and the last once more with zstd, uncompressed and as docker's schema 2."""
+    """app-1.1 to app-1.10, and the last once more with zstd, uncompressed and as docker's schema 2."""
     archives = base_archives()
     shared = [layout.layer(archive) for archive in archives]
-    for version in ("1.1", "1.2", "1.3"):
+    for version in RELEASES:
         newest = app_archive(version)
         layers = shared + [layout.layer(newest)]
         annotations = {"org.opencontainers.image.version": version, "org.opencontainers.image.created": CREATED}
@@ -233,7 +234,7 @@ def add_indexes(layout, release, shared):
     """Two architectures with a build attestation beside them, and an index of that index."""
     variant = {"arm64": {"variant": "v8"}, "amd64": {}}
     native = {**release, "platform": {"architecture": NATIVE, "os": "linux", **variant[NATIVE]}}
-    other = layout.image(shared[1:] + [layout.layer(app_archive("1.3", FOREIGN))], FOREIGN)
+    other = layout.image(shared[1:] + [layout.layer(app_archive(RELEASES[-1], FOREIGN))], FOREIGN)
     other = {**other, "platform": {"architecture": FOREIGN, "os": "linux", **variant[FOREIGN]}}
     statement = {
         "_type": "https://in-toto.io/Statement/v0.1",
@@ -298,7 +299,7 @@ def add_build_cache(layout, shared):
 
 def add_extremes(layout, big_mib):
     """An image of 120 layers, and one with a single large layer that does not compress."""
-    app = layout.layer(app_archive("1.3"))
+    app = layout.layer(app_archive(RELEASES[-1]))
     tiny = [layout.layer(tar({f"parts/{i:03d}": str(i).encode() * 200})) for i in range(119)]
     layout.tag("many-layers", layout.image([app] + tiny))
     if big_mib:

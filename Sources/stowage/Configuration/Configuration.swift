@@ -13,15 +13,19 @@ struct Configuration: Codable, Equatable, Sendable {
     var storage = Storage()
     var manifests = Manifests()
     var uploads = Uploads()
+    var pull = Pull()
     var http = HTTP()
     var log = Log()
+    var stats = Stats()
 
     /// Where the bytes are.
     struct Storage: Codable, Equatable, Sendable {
-        /// A directory, made when it does not exist.
+        /// A directory, made when it does not exist, or `s3://BUCKET/PREFIX`.
         var location = "./stowage-data"
         /// Memory for small objects that are read often.
         var cacheSize = ByteCount(32 << 20)
+        /// Only for a bucket.
+        var s3 = S3()
     }
 
     struct Manifests: Codable, Equatable, Sendable {
@@ -32,6 +36,22 @@ struct Configuration: Codable, Equatable, Sendable {
     struct Uploads: Codable, Equatable, Sendable {
         /// How long an upload may be idle before its bytes are removed and its session ends.
         var maximumAge = TimeSpan(24 * 3600)
+    }
+
+    /// How blobs get from a bucket to clients.
+    struct Pull: Codable, Equatable, Sendable {
+        /// Whether clients fetch blobs from the bucket themselves.
+        var mode = PullMode.auto
+        /// Smaller blobs always pass through the server.
+        var redirectMinimumSize = ByteCount(16 << 10)
+        var cache = Cache()
+
+        /// Blobs that passed through and are kept on a local disk.
+        struct Cache: Codable, Equatable, Sendable {
+            /// A directory for this process alone; empty for no cache.
+            var directory = ""
+            var size = ByteCount(10 << 30)
+        }
     }
 
     /// What the server takes from its clients, and how long it waits for them.
@@ -56,12 +76,30 @@ struct Configuration: Codable, Equatable, Sendable {
         var drainTimeout = TimeSpan(30)
     }
 
+    /// What the store holds, for `stowage stats` and `GET /api/v1/stats`.
+    struct Stats: Codable, Equatable, Sendable {
+        /// How old an answer to `GET /api/v1/stats` may be before the store is walked again.
+        var interval = TimeSpan(3600)
+        /// Dollars for a GiB and month in each storage class.
+        var prices = PriceList()
+    }
+
     struct Log: Codable, Equatable, Sendable {
         var level = LogLevel.info
         var format = LogFormat.text
         /// One line for every request.
         var access = true
     }
+}
+
+/// Where a client's GET of a blob ends.
+enum PullMode: String, Codable, CaseIterable, Sendable {
+    /// At AWS as `redirect`, else as `proxy`.
+    case auto
+    /// At the bucket, by a 307 to a URL that is valid for a while.
+    case redirect
+    /// Here.
+    case proxy
 }
 
 /// How much is logged.

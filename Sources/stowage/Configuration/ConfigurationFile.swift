@@ -20,6 +20,15 @@ enum ConfigurationFile {
         }
     }
 
+    /// The text of a small file that `setting` names.
+    static func text(at path: String, setting: String) throws(ConfigurationError) -> String {
+        do throws(ConfigurationError) {
+            return try text(at: path)
+        } catch {
+            throw ConfigurationError("\(setting): \(error)")
+        }
+    }
+
     private static func text(at path: String) throws(ConfigurationError) -> String {
         let bytes: [UInt8]
         do throws(SystemCallError) {

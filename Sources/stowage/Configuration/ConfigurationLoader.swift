@@ -1,3 +1,4 @@
+import S3
 import Yams
 
 /// Lays a YAML file, the environment and the command line over the defaults, and remembers where each value came from,
@@ -36,6 +37,7 @@ struct ConfigurationLoader {
         if let file { try loader.add(file: file) }
         loader.add(environment: environment)
         for override in overrides { loader.set(override.path, to: override.value, origin: override.option) }
+        loader.addWhatAWSToolsUse(environment)
         return (try loader.finish(), loader.unknownVariables)
     }
 
@@ -82,6 +84,19 @@ struct ConfigurationLoader {
         }
     }
 
+    /// What nobody has set is taken from the variables that AWS's own tools read, if the bytes are in a bucket.
+    private mutating func addWhatAWSToolsUse(_ environment: [String: String]) {
+        guard isOnBucket else { return }
+        for (path, names) in AWSEnvironment.variables where origins[path] == nil {
+            let found = names.lazy.compactMap { name in environment[name].map { (name, $0) } }.first { !$0.1.isEmpty }
+            if let (name, value) = found { set(path, to: value, origin: name) }
+        }
+    }
+
+    private var isOnBucket: Bool {
+        StorageLocation.isBucket(Self.value(at: ["storage", "location"], of: tree)?.string ?? "")
+    }
+
     private mutating func set(_ path: [String], to text: String, origin: String) {
         set(path, Node(text), origin: origin)
     }
@@ -101,13 +116,20 @@ struct ConfigurationLoader {
         while true {
             do {
                 let configuration = try YAMLDecoder().decode(Configuration.self, from: tree)
-                let found = problems + configuration.problems { place($0) }
+                let found = problems + configuration.problems { place($0) } + uselessOptions
                 guard found.isEmpty else { throw ConfigurationError(found) }
                 return configuration
             } catch let error as DecodingError {
                 try note(error)
             }
         }
+    }
+
+    /// Complaints about options for buckets on a command line that names a directory.
+    private var uselessOptions: [String] {
+        guard !isOnBucket else { return [] }
+        return origins.filter { $0.key.starts(with: ["storage", "s3"]) && $0.value.hasPrefix("--") }
+            .map { "\(place($0.key)): only for a bucket, and storage.location is a directory" }.sorted()
     }
 
     /// Keeps the complaint, and puts the default in the value's place, so that what else is wrong can be said too.
@@ -150,6 +172,20 @@ struct ConfigurationLoader {
         case ["log", "format"]: "expected text or json"
         case ["allowAnonymous"], ["readOnly"], ["log", "access"]: "expected true or false"
         case ["http", "eventLoops"], ["http", "maximumConnections"]: "expected a whole number"
+        case ["pull", "mode"]: "expected one of \(PullMode.allCases.map(\.rawValue).joined(separator: ", "))"
+        case _ where path.starts(with: ["stats", "prices"]): "expected dollars for a GiB and month, such as 0.023"
+        default: path.starts(with: ["storage", "s3"]) ? bucketExpectation(path.dropFirst(2)) : nil
+        }
+    }
+
+    private static func bucketExpectation(_ path: ArraySlice<String>) -> String? {
+        switch path.joined(separator: ".") {
+        case "pathStyle": "expected auto, true or false"
+        case "partsInFlight", "connections", "attempts": "expected a whole number"
+        case "serverSideEncryption":
+            "expected one of \(ServerSideEncryption.allCases.map(\.rawValue).joined(separator: ", "))"
+        case "credentials.source":
+            "expected one of \(CredentialsSource.allCases.map(\.rawValue).joined(separator: ", "))"
         default: nil
         }
     }
@@ -181,7 +217,12 @@ struct ConfigurationLoader {
     /// `http.idleTimeout` is `STOWAGE_HTTP_IDLE_TIMEOUT`; `storage.location` is short for people: `STOWAGE_STORAGE`.
     static func variable(_ path: [String]) -> String {
         if path == ["storage", "location"] { return "STOWAGE_STORAGE" }
-        let words = path.joined(separator: "_").map { $0.isUppercase ? "_\($0)" : $0.uppercased() }
-        return "STOWAGE_" + words.joined()
+        var name = ""
+        for character in path.joined(separator: "_") {
+            // `accessKeyID` is three words.
+            if character.isUppercase, name.last?.isLowercase == true { name += "_" }
+            name.append(character)
+        }
+        return "STOWAGE_" + name.uppercased()
     }
 }

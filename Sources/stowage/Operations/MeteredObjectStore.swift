@@ -26,19 +26,25 @@ struct MeteredObjectStore: ObjectStore {
     }
 
     func get(_ key: ObjectKey, range: Range<Int>?) async throws -> StoredObject? {
-        try await metrics.countingLookup(.get) { try await base.get(key, range: range) }
+        let object = try await metrics.countingLookup(.get) { try await base.get(key, range: range) }
+        if let object { metrics.count(read: range?.count ?? object.info.size) }
+        return object
     }
 
     func bytes(of key: ObjectKey, limit: Int) async throws -> SmallObject? {
-        try await metrics.countingLookup(.get) { try await base.bytes(of: key, limit: limit) }
+        let object = try await metrics.countingLookup(.get) { try await base.bytes(of: key, limit: limit) }
+        metrics.count(read: object?.bytes.count ?? 0)
+        return object
     }
 
     func put(
         _ bytes: [UInt8], at key: ObjectKey, metadata: ObjectMetadata, condition: PutCondition
     ) async throws -> ObjectInfo {
-        try await metrics.counting(.put) {
+        let info = try await metrics.counting(.put) {
             try await base.put(bytes, at: key, metadata: metadata, condition: condition)
         }
+        metrics.count(written: bytes.count)
+        return info
     }
 
     func writer(expecting key: ObjectKey, size: Int?) async throws -> any ObjectWriter {
@@ -88,9 +94,11 @@ private final class MeteredObjectWriter: ObjectWriter {
     func append(_ bytes: RawSpan) async throws { try await base.append(bytes) }
 
     func commit(to key: ObjectKey, metadata: ObjectMetadata, condition: PutCondition) async throws -> ObjectInfo {
-        try await metrics.counting(.commit) {
+        let info = try await metrics.counting(.commit) {
             try await base.commit(to: key, metadata: metadata, condition: condition)
         }
+        metrics.count(written: info.size)
+        return info
     }
 
     func abort() async { await base.abort() }

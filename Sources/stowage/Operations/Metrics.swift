@@ -1,5 +1,6 @@
 import HTTPServer
 import ObjectStorage
+import S3
 import Synchronization
 
 /// Counts what the server does, and writes it in the text format of Prometheus.
@@ -13,6 +14,11 @@ final class Metrics: Sendable {
     private struct Histogram {
         var counts = [Int](repeating: 0, count: Metrics.bounds.count + 1)
         var sum = 0
+
+        mutating func add(_ nanoseconds: Int) {
+            counts[Metrics.bounds.firstIndex { nanoseconds <= $0.limit } ?? Metrics.bounds.count] += 1
+            sum += nanoseconds
+        }
     }
 
     private struct StoreKey: Hashable {
@@ -28,6 +34,19 @@ final class Metrics: Sendable {
         var bytesIn = 0
         var bytesOut = 0
         var rejected = 0
+        var bucketRequests: [StoreKey: Int] = [:]
+        var bucketDurations: [String: Histogram] = [:]
+        var bytesRead = 0
+        var bytesWritten = 0
+    }
+
+    /// What is not counted but looked at when somebody asks.
+    struct Gauges {
+        var openConnections = 0
+        /// Bytes on their way into a bucket, now and at most; nil for a directory.
+        var partMemory: (used: Int, peak: Int)?
+        /// Bytes of blobs kept on a local disk; nil for a directory.
+        var blobCacheBytes: Int?
     }
 
     /// Upper bounds of the latency buckets in nanoseconds, and how they are written in seconds.
@@ -45,12 +64,10 @@ final class Metrics: Sendable {
         let endpoint = String(describing: exchange.endpoint)
         let method = Self.label(exchange.head.method)
         let key = RequestKey(endpoint: endpoint, method: method, status: exchange.status.code)
-        let bucket = Self.bounds.firstIndex { exchange.nanoseconds <= $0.limit } ?? Self.bounds.count
         let upload = endpoint == "upload" ? Self.uploadResult(exchange) : nil
         state.withLock { state in
             state.requests[key, default: 0] += 1
-            state.durations[endpoint, default: Histogram()].counts[bucket] += 1
-            state.durations[endpoint, default: Histogram()].sum += exchange.nanoseconds
+            state.durations[endpoint, default: Histogram()].add(exchange.nanoseconds)
             state.bytesIn += exchange.bytesIn
             state.bytesOut += exchange.bytesOut
             if let upload { state.uploads[upload, default: 0] += 1 }
@@ -65,6 +82,34 @@ final class Metrics: Sendable {
     func count(_ operation: StoreOperation, _ result: StoreResult) {
         let key = StoreKey(operation: operation.rawValue, result: result.rawValue)
         state.withLock { $0.store[key, default: 0] += 1 }
+    }
+
+    /// Bytes of objects that were stored.
+    func count(written bytes: Int) { state.withLock { $0.bytesWritten += bytes } }
+
+    /// Bytes of objects that were asked for.
+    func count(read bytes: Int) { state.withLock { $0.bytesRead += bytes } }
+
+    /// One request to a bucket; one that is sent again counts again.
+    func count(_ attempt: S3Attempt) {
+        let key = StoreKey(operation: attempt.operation, result: Self.result(attempt.status))
+        let nanoseconds = attempt.milliseconds * 1_000_000
+        state.withLock { state in
+            state.bucketRequests[key, default: 0] += 1
+            state.bucketDurations[attempt.operation, default: Histogram()].add(nanoseconds)
+        }
+    }
+
+    private static func result(_ status: Int) -> String {
+        switch status {
+        case 0: "unanswered"
+        case ..<400: "ok"
+        case 403: "denied"
+        case 404: "absent"
+        case 409, 412: "refused"
+        case 429, 503: "busy"
+        default: "error"
+        }
     }
 
     /// Methods that clients make up must not make up metrics.
@@ -87,7 +132,7 @@ final class Metrics: Sendable {
     // MARK: Exposition
 
     /// Everything counted, and the gauges given.
-    func exposition(openConnections: Int, version: String) -> [UInt8] {
+    func exposition(_ gauges: Gauges, version: String) -> [UInt8] {
         let state = state.withLock { $0 }
         var out = Exposition()
         out.family("stowage_build_info", "gauge", "The version that runs.")
@@ -97,13 +142,15 @@ final class Metrics: Sendable {
             let labels = [("endpoint", key.endpoint), ("method", key.method), ("status", String(key.status))]
             out.sample("stowage_http_requests_total", labels, String(count))
         }
-        histograms(state.durations, &out)
+        histograms(
+            "stowage_http_request_duration_seconds",
+            "From the complete request head to the last byte of the response.", "endpoint", state.durations, &out)
         out.counter("stowage_http_request_bytes_total", "Bytes of request bodies received.", state.bytesIn)
         out.counter("stowage_http_response_bytes_total", "Bytes of response bodies sent.", state.bytesOut)
         out.counter(
             "stowage_http_rejected_total", "Connections ended because they sent no valid request.", state.rejected)
         out.family("stowage_http_connections", "gauge", "Connections open now.")
-        out.sample("stowage_http_connections", [], String(openConnections))
+        out.sample("stowage_http_connections", [], String(gauges.openConnections))
         out.family("stowage_uploads_total", "counter", "Uploads by what became of them.")
         for (result, count) in state.uploads.sorted(by: { $0.key < $1.key }) {
             out.sample("stowage_uploads_total", [("result", result)], String(count))
@@ -113,21 +160,42 @@ final class Metrics: Sendable {
             let labels = [("operation", key.operation), ("result", key.result)]
             out.sample("stowage_store_operations_total", labels, String(count))
         }
+        out.counter("stowage_store_read_bytes_total", "Bytes of objects asked for.", state.bytesRead)
+        out.counter("stowage_store_written_bytes_total", "Bytes of objects stored.", state.bytesWritten)
+        bucket(state, gauges, &out)
         return out.bytes
     }
 
-    private func histograms(_ durations: [String: Histogram], _ out: inout Exposition) {
-        let name = "stowage_http_request_duration_seconds"
-        out.family(name, "histogram", "From the complete request head to the last byte of the response.")
-        for (endpoint, histogram) in durations.sorted(by: { $0.key < $1.key }) {
+    /// What only a bucket has.
+    private func bucket(_ state: State, _ gauges: Gauges, _ out: inout Exposition) {
+        guard let memory = gauges.partMemory else { return }
+        out.family(
+            "stowage_s3_requests_total", "counter", "Requests to the bucket; one that is sent again counts again.")
+        for (key, count) in state.bucketRequests.sorted(by: { "\($0.key)" < "\($1.key)" }) {
+            let labels = [("operation", key.operation), ("result", key.result)]
+            out.sample("stowage_s3_requests_total", labels, String(count))
+        }
+        histograms(
+            "stowage_s3_request_duration_seconds", "From the beginning of a request to the head of its answer.",
+            "operation", state.bucketDurations, &out)
+        out.gauge("stowage_s3_buffer_bytes", "Memory for bytes on their way into the bucket.", memory.used)
+        out.gauge("stowage_s3_buffer_peak_bytes", "The most of it since the start.", memory.peak)
+        out.gauge("stowage_pull_cache_bytes", "Blobs kept on the local disk.", gauges.blobCacheBytes ?? 0)
+    }
+
+    private func histograms(
+        _ name: String, _ help: String, _ label: String, _ durations: [String: Histogram], _ out: inout Exposition
+    ) {
+        out.family(name, "histogram", help)
+        for (value, histogram) in durations.sorted(by: { $0.key < $1.key }) {
             var total = 0
             for (index, count) in histogram.counts.enumerated() {
                 total += count
                 let bound = index < Self.bounds.count ? Self.bounds[index].label : "+Inf"
-                out.sample("\(name)_bucket", [("endpoint", endpoint), ("le", bound)], String(total))
+                out.sample("\(name)_bucket", [(label, value), ("le", bound)], String(total))
             }
-            out.sample("\(name)_sum", [("endpoint", endpoint)], Exposition.seconds(histogram.sum))
-            out.sample("\(name)_count", [("endpoint", endpoint)], String(total))
+            out.sample("\(name)_sum", [(label, value)], Exposition.seconds(histogram.sum))
+            out.sample("\(name)_count", [(label, value)], String(total))
         }
     }
 }
@@ -147,6 +215,11 @@ private struct Exposition {
 
     mutating func counter(_ name: String, _ help: String, _ value: Int) {
         family(name, "counter", help)
+        sample(name, [], String(value))
+    }
+
+    mutating func gauge(_ name: String, _ help: String, _ value: Int) {
+        family(name, "gauge", help)
         sample(name, [], String(value))
     }
 

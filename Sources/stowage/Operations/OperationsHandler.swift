@@ -43,7 +43,9 @@ final class OperationsHandler: HTTPHandler {
 
     private func ready() async -> Response {
         if isDraining() { return .text(.serviceUnavailable, "shutting down") }
-        guard let problem = await readiness.problem() else { return .text(.ok, "ok") }
+        guard let problem = await readiness.problem() else {
+            return .text(.ok, (["ok"] + readiness.details()).joined(separator: "\n"))
+        }
         return .text(.serviceUnavailable, problem)
     }
 }

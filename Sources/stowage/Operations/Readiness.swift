@@ -1,6 +1,9 @@
+import EventLoop
+import ObjectStorage
+import RegistryAPI
 import Synchronization
 
-/// Whether the store can be used, asked at most once in two seconds, however often and by however many somebody looks.
+/// Whether the store can be used, asked at most once in a few seconds, however often and by however many somebody looks.
 final class Readiness: Sendable {
     private enum State {
         case asking(Task<String?, Never>, since: Int)
@@ -8,15 +11,19 @@ final class Readiness: Sendable {
     }
 
     /// How long an answer counts, and how long one is waited for, in seconds.
-    private static let age = 2
-
+    private let age: Int
+    /// What else there is to say of a store that can be used, line by line.
+    let details: @Sendable () -> [String]
     private let probe: @Sendable () async throws -> Void
     private let clock: @Sendable () -> Int
     private let state = Mutex<State?>(nil)
 
     /// `probe` throws what is wrong with the store; `clock` gives seconds.
-    init(probe: @escaping @Sendable () async throws -> Void, clock: @escaping @Sendable () -> Int) {
-        self.probe = probe
+    init(
+        age: Int = 2, details: @escaping @Sendable () -> [String] = { [] },
+        probe: @escaping @Sendable () async throws -> Void, clock: @escaping @Sendable () -> Int
+    ) {
+        (self.age, self.details, self.probe) = (age, details, probe)
         self.clock = clock
     }
 
@@ -26,7 +33,7 @@ final class Readiness: Sendable {
         let asking: Task<String?, Never>
         switch state.withLock({ next(&$0, now) }) {
         case .known(let problem, _): return problem
-        case .asking(_, let since) where now - since >= Self.age:
+        case .asking(_, let since) where now - since >= age:
             return "the store has not answered for \(now - since) s"
         case .asking(let task, _): asking = task
         }
@@ -36,7 +43,7 @@ final class Readiness: Sendable {
     /// What is known, or the question that is under way, or a new one.
     private func next(_ state: inout State?, _ now: Int) -> State {
         switch state {
-        case .known(let problem, let since)? where now - since < Self.age: return .known(problem, since: since)
+        case .known(let problem, let since)? where now - since < age: return .known(problem, since: since)
         case .asking(let task, let since)?: return .asking(task, since: since)
         default:
             let question = State.asking(Task { await ask(since: now) }, since: now)
@@ -54,5 +61,19 @@ final class Readiness: Sendable {
         }
         state.withLock { [problem] in $0 = .known(problem, since: since) }
         return problem
+    }
+}
+
+extension OpenedStore {
+    /// Asks `store`, which is this one, counted. Of a bucket only whether it answers: one that can be read and not
+    /// written to would cost a write every few seconds, and serves pulls.
+    func readiness(of store: any ObjectStore, _ registry: RegistryHandler) -> Readiness {
+        guard case .bucket(let connection) = self else {
+            return Readiness(
+                probe: { try await store.probe(readOnly: registry.settings.readOnly) }, clock: { EventLoop.now })
+        }
+        return Readiness(
+            age: 5, details: { [bucket = connection.store] in bucket.capabilities.lines },
+            probe: { try await store.probe(readOnly: true) }, clock: { EventLoop.now })
     }
 }

@@ -1,6 +1,8 @@
 import Glibc
 import HTTPServer
 import Logging
+import ObjectStorage
+import S3
 import Synchronization
 
 /// The program's log on standard error: its own messages and the access log, through one writer.
@@ -42,6 +44,26 @@ final class ServerLogging: Sendable {
         }
         observers.failure = { [self] error, id in report(error, requestID: id) }
         return observers
+    }
+
+    /// What a bucket's client tells, counted and logged.
+    func bucketObservers(_ metrics: Metrics) -> BucketConnection.Observers {
+        var observers = BucketConnection.Observers()
+        observers.attempt = { [self] attempt in
+            metrics.count(attempt)
+            guard attempt.status == 0 || attempt.status >= 500 else { return }
+            let result = attempt.failure ?? "status \(attempt.status)"
+            logger.debug("\(attempt.operation) of \(attempt.key ?? "the bucket"): \(result)")
+        }
+        observers.credentialsFailure = { [self] error in logger.error("credentials: \(error)") }
+        return observers
+    }
+
+    /// What a bucket cannot do, one line for each feature.
+    func tell(of opened: OpenedStore) {
+        guard case .bucket(let connection) = opened else { return }
+        logger.info("\(opened.summary), credentials from \(connection.credentials.name)")
+        for loss in connection.store.capabilities.losses { logger.warning("the bucket lacks a feature: \(loss)") }
     }
 
     /// A failure whose reason the client was not told.

@@ -7,9 +7,9 @@ extension EndToEnd {
     @Suite struct BuildkitTests {
         private let images = Layout.current
 
-        @Test(arguments: ["cache", "cache-index"])
-        func exportsImageAndCacheAtOnce(cache: String) throws {
-            try withRegistry { server, _ in
+        @Test(arguments: ["cache", "cache-index"], Storage.tested)
+        func exportsImageAndCacheAtOnce(cache: String, storage: Storage) throws {
+            try withRegistry(on: storage) { server, _ in
                 let image = try images.blobs(of: "multi").map { ("team/app", $0) }
                 let layers = try images.blobs(of: cache).map { ("team/cache", $0) }
                 // The same layers go to both repositories in the same moment, each on a connection of its own.

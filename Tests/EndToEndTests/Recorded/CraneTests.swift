@@ -6,9 +6,9 @@ extension EndToEnd {
         private let images = Layout.current
         private let manifestTypes = "Accept: " + Layout.manifestTypes.joined(separator: ",")
 
-        @Test(arguments: ["app-1.1", "multi", "ref-on-ref"])
-        func pushesAndPulls(tag: String) throws {
-            try withRegistry { server, _ in
+        @Test(arguments: ["app-1.1", "multi", "ref-on-ref"], Storage.tested)
+        func pushesAndPulls(tag: String, storage: Storage) throws {
+            try withRegistry(on: storage) { server, _ in
                 let crane = client(of: server)
                 try ping(crane)
                 #expect(try manifestStatus(tag, crane) == 404)
@@ -33,8 +33,9 @@ extension EndToEnd {
             }
         }
 
-        @Test func mountsWithItsOrigin() throws {
-            try withRegistry { server, _ in
+        @Test(arguments: Storage.tested)
+        func mountsWithItsOrigin(storage: Storage) throws {
+            try withRegistry(on: storage) { server, _ in
                 let crane = client(of: server)
                 try images.push("app-1.1", to: server, repository: "team/app")
                 for blob in try images.blobs(of: "app-1.1") {
@@ -50,8 +51,9 @@ extension EndToEnd {
             }
         }
 
-        @Test func listsAndDeletesByTag() throws {
-            try withRegistry { server, _ in
+        @Test(arguments: Storage.tested)
+        func listsAndDeletesByTag(storage: Storage) throws {
+            try withRegistry(on: storage) { server, _ in
                 let crane = client(of: server)
                 for tag in ["app-1.1", "app-1.2"] { try images.push(tag, to: server, repository: "team/app") }
                 let tags = try crane.send("GET", "/v2/team/app/tags/list?n=1000", ["Accept-Encoding: gzip"])

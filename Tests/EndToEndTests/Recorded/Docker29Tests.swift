@@ -10,9 +10,9 @@ extension EndToEnd {
             + "application/vnd.docker.distribution.manifest.list.v2+json, "
             + "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, */*"
 
-        @Test(arguments: ["app-1.1", "app-zstd", "app-tar", "app-docker"])
-        func pushesAndPulls(tag: String) throws {
-            try withRegistry { server, _ in
+        @Test(arguments: ["app-1.1", "app-zstd", "app-tar", "app-docker"], Storage.tested)
+        func pushesAndPulls(tag: String, storage: Storage) throws {
+            try withRegistry(on: storage) { server, _ in
                 let docker = client(of: server)
                 let top = try images.manifest(tag)
                 try docker.expectPlainAnswerToTLS()
@@ -30,8 +30,9 @@ extension EndToEnd {
             }
         }
 
-        @Test func mountsWithAnUnescapedQuery() throws {
-            try withRegistry { server, _ in
+        @Test(arguments: Storage.tested)
+        func mountsWithAnUnescapedQuery(storage: Storage) throws {
+            try withRegistry(on: storage) { server, _ in
                 let docker = client(of: server)
                 try images.push("app-1.1", to: server, repository: "team/app")
                 for blob in try images.blobs(of: "app-1.1") {
@@ -46,8 +47,9 @@ extension EndToEnd {
             }
         }
 
-        @Test func uploadsWhatCannotBeMounted() throws {
-            try withRegistry { server, _ in
+        @Test(arguments: Storage.tested)
+        func uploadsWhatCannotBeMounted(storage: Storage) throws {
+            try withRegistry(on: storage) { server, _ in
                 let docker = client(of: server)
                 let blob = try #require(try images.blobs(of: "app-1.1").first)
                 let target = "/v2/other/place/blobs/uploads/?mount=\(blob.digest)&from=team/app"
@@ -61,8 +63,9 @@ extension EndToEnd {
             }
         }
 
-        @Test func resumesADownload() throws {
-            try withRegistry { server, _ in
+        @Test(arguments: Storage.tested)
+        func resumesADownload(storage: Storage) throws {
+            try withRegistry(on: storage) { server, _ in
                 let docker = client(of: server)
                 try images.push("app-1.1", to: server, repository: "team/app")
                 let blob = try #require(try images.blobs(of: "app-1.1").first { $0.size > 3_000_000 })

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// The server under test, as a process of its own.
@@ -6,16 +7,16 @@ import Testing
 /// The environment variable STOWAGE_BINARY names another program to test; it must take the same arguments.
 final class ServerProcess: Sendable {
     private let daemon: Daemon
-    /// The directory the server keeps everything in.
-    let storage: String
+    /// Where the server keeps everything.
+    let place: Storage.Place
     /// The port of 127.0.0.1 the server chose.
     let port: UInt16
 
     /// Starts the server on a free port and waits until it says where it listens.
-    init(storage: String) throws {
-        let command = [try Self.binary(), "serve", "--storage", storage, "--listen", "127.0.0.1:0"]
-        daemon = try Daemon(command, readyWhen: "http://127.0.0.1:", within: 10)
-        self.storage = storage
+    init(_ place: Storage.Place) throws {
+        let command = [try Self.binary(), "serve", "--listen", "127.0.0.1:0"] + place.options
+        daemon = try Daemon(command, environment: place.environment, readyWhen: "http://127.0.0.1:", within: 10)
+        self.place = place
         let line = daemon.readyLine
         let digits = line.split(separator: "http://127.0.0.1:", omittingEmptySubsequences: false)[1]
         port = try #require(UInt16(digits.prefix { $0.isNumber }), "no port in: \(line)")
@@ -53,6 +54,17 @@ final class ServerProcess: Sendable {
         return response
     }
 
+    /// Bytes of request bodies it has taken so far.
+    func receivedBytes() throws -> Int {
+        let lines = String(decoding: try send("GET", "/metrics").body, as: UTF8.self).split(separator: "\n")
+        let name = "stowage_http_request_bytes_total"
+        let values = lines.filter { $0.hasPrefix(name) }.compactMap {
+            $0.split(separator: " ").last.flatMap { Double($0) }
+        }
+        try #require(!values.isEmpty, "no \(name)")
+        return Int(values.reduce(0, +))
+    }
+
     /// Asks the server to end, which it must do by itself, with status 0.
     func stop(sourceLocation: SourceLocation = #_sourceLocation) throws {
         let status = try daemon.stop(with: SIGTERM, within: 20)
@@ -74,11 +86,14 @@ final class ServerProcess: Sendable {
     }
 }
 
-/// Runs `body` with a fresh server and a fresh directory; the server must then end by itself with status 0.
-func withRegistry(_ body: (ServerProcess, Scratch) throws -> Void) throws {
+/// Runs `body` with a fresh server on fresh storage and a fresh directory; the server must then end by itself with
+/// status 0. `proxy`: what is between the server and a bucket.
+func withRegistry(
+    on storage: Storage, through proxy: FaultProxy? = nil, _ body: (ServerProcess, Scratch) throws -> Void
+) throws {
     let scratch = try Scratch()
     defer { scratch.remove() }
-    let server = try ServerProcess(storage: scratch.file("storage"))
+    let server = try ServerProcess(storage.fresh(in: scratch, through: proxy))
     do {
         try body(server, scratch)
     } catch {

@@ -14,6 +14,7 @@ struct SmallHandler: HTTPHandler {
     let gate = Gate()
     /// Where `/block` holds its loop's thread.
     let block = Barrier()
+    let streams = Guarded(StreamLog())
 
     static let fileSize = 3 << 20
     static let zerosSize = 4 << 30
@@ -52,7 +53,9 @@ struct SmallHandler: HTTPHandler {
             block.wait()
             return Response(.ok)
         case "/target": return Response(.ok, body: .bytes(Array("\(request.head.path)?\(request.head.query)".utf8)))
-        default: return try await respond(toBody: request, number)
+        default:
+            if let response = try await respondWithStream(to: request) { return response }
+            return try await respond(toBody: request, number)
         }
     }
 

@@ -18,7 +18,8 @@ struct ConcurrencyTests {
             #expect(statuses.enumerated().allSatisfy { $1 == ($0 == 7 ? 400 : 201) })
             for name in ["r0", "r1", "r2"] { #expect(try await server.client.has(content, in: name)) }
             let keys = try await server.store.keys()
-            #expect(keys.filter { $0.hasPrefix("blobs/") }.count == 1)
+            // A stream is at its own digest before anybody says that it should have another one.
+            #expect(keys.filter { $0.hasPrefix("blobs/") }.count == (form == .stream ? 2 : 1))
             #expect(!keys.contains { $0.hasPrefix("registry/_uploads/") })
         }
     }

@@ -1,0 +1,163 @@
+import OCI
+import ObjectStorage
+
+/// The tags of a repository that it has no records of, because s3lo wrote them: found by digest, and adopted.
+///
+/// A tag counts as recorded when the repository has a record of its manifest: then whatever that leads to was recorded
+/// before, and what is missing has been deleted since.
+struct S3loTags: Sendable {
+    /// What a tag is known to hold, as long as its object has this version.
+    struct Known: Sendable {
+        let version: String
+        let digest: Digest
+        let isRecorded: Bool
+        /// nil while nobody has looked, and for a recorded tag.
+        let reach: ManifestReach?
+    }
+
+    /// Tags read at once when a digest is looked for.
+    private static let parallelReads = 8
+
+    let repository: Repository
+    private var registry: Repositories { repository.registry }
+    private var store: any ObjectStore { repository.store }
+    private var memory: S3loMemory { registry.s3lo }
+
+    // MARK: By digest
+
+    /// A manifest that some tag without records leads to, which adopts the tag; nil when there is none.
+    ///
+    /// One listing of the repository's tags; a tag is read only if it has changed since it was looked at.
+    func manifest(_ digest: Digest) async throws -> StoredManifest? {
+        guard let entry = try await entry({ $0.manifests.contains(digest) }),
+            let root = try await read(entry)
+        else { return nil }
+        // Another replica has adopted it just now: what it has no record of was deleted since.
+        guard !root.isRecorded else { return try await repository.manifests.record(digest) }
+        try await adopt(root)
+        if root.manifest.digest == digest { return root.manifest }
+        return try await ManifestWalk(repository: repository).child(digest)
+    }
+
+    /// Whether some tag without records leads to a blob.
+    func hold(_ blob: Digest) async throws -> Bool {
+        try await entry { $0.blobs.contains(blob) } != nil
+    }
+
+    /// The first tag without records that leads to what is wanted.
+    private func entry(_ isWanted: (ManifestReach) -> Bool) async throws -> Tags.Entry? {
+        var unread: [Tags.Entry] = []
+        for entry in try await repository.tags.entries() {
+            guard let known = memory.tags[entry.key], known.version == entry.version,
+                known.isRecorded || known.reach != nil
+            else {
+                unread.append(entry)
+                continue
+            }
+            if let reach = known.reach, isWanted(reach) { return entry }
+        }
+        guard !unread.isEmpty else { return nil }
+        let records = try await S3loRecords(repository)
+        let reaches = try await unread.mapAtOnce(Self.parallelReads) { try await reach(of: $0, records) }
+        return zip(unread, reaches).first { _, reach in reach.map(isWanted) ?? false }?.0
+    }
+
+    /// Finds out what a tag leads to, and remembers it; nil for one that is recorded, is gone or holds no manifest.
+    private func reach(of entry: Tags.Entry, _ records: S3loRecords) async throws -> ManifestReach? {
+        if let digest = records.digest(of: entry) {
+            remember(Known(version: entry.version, digest: digest, isRecorded: true, reach: nil), at: entry.key)
+            return nil
+        }
+        guard let root = try await read(entry, records) else { return nil }
+        guard !root.isRecorded else { return nil }
+        let reach = try await ManifestWalk(repository: repository).reach(from: root.manifest)
+        remember(
+            Known(version: root.version, digest: root.manifest.digest, isRecorded: false, reach: reach), at: root.key)
+        return reach
+    }
+
+    // MARK: One tag
+
+    /// A tag as it was read.
+    struct Root: Sendable {
+        let key: ObjectKey
+        let version: String
+        let manifest: StoredManifest
+        let isRecorded: Bool
+    }
+
+    /// What another tool wrote at a tag's key; nil when the bytes are no manifest.
+    ///
+    /// `named` is the digest the object says it was written under, if it does. `records` spares asking for them.
+    func root(
+        _ object: SmallObject, at key: ObjectKey, named: Digest?, _ records: S3loRecords? = nil
+    ) async throws -> Root? {
+        guard let mediaType = Manifest.detectMediaType(object.bytes) else { return nil }
+        let version = object.info.etag
+        let known = memory.tags[key].flatMap { $0.version == version ? $0 : nil }
+        var digest = known?.digest ?? Digest(of: object.bytes)
+        var isRecorded = known?.isRecorded ?? false
+        if !isRecorded {
+            // Nobody knows which algorithm it was pushed with: the one the repository has a record of.
+            let candidates = [named, Digest(of: object.bytes), Digest(of: object.bytes, algorithm: .sha512)]
+            for candidate in candidates.compactMap(\.self) where !isRecorded {
+                guard Digest(of: object.bytes, algorithm: candidate.algorithm) == candidate else { continue }
+                isRecorded = try await has(candidate, records)
+                if isRecorded || candidate == named { digest = candidate }
+            }
+        }
+        if known?.isRecorded != isRecorded || known?.digest != digest {
+            remember(Known(version: version, digest: digest, isRecorded: isRecorded, reach: nil), at: key)
+        }
+        let manifest = StoredManifest(bytes: object.bytes, mediaType: mediaType, digest: digest)
+        return Root(key: key, version: version, manifest: manifest, isRecorded: isRecorded)
+    }
+
+    private func read(_ entry: Tags.Entry, _ records: S3loRecords? = nil) async throws -> Root? {
+        do {
+            guard let object = try await store.bytes(of: entry.key, limit: Manifest.maximumSize) else { return nil }
+            var named = Manifests.pushedDigest(object)
+            if case .digest(let digest) = entry.reference { named = digest }
+            return try await root(object, at: entry.key, named: named, records)
+        } catch ObjectStoreError.tooLarge {
+            return nil
+        }
+    }
+
+    private func has(_ digest: Digest, _ records: S3loRecords?) async throws -> Bool {
+        if let records { return records.digests.contains(digest) }
+        return try await store.head(StorageLayout.manifest(digest, in: repository.name)) != nil
+    }
+
+    private func remember(_ known: Known, at key: ObjectKey) {
+        let weight = 1 + (known.reach.map { $0.manifests.count + $0.blobs.count } ?? 0)
+        memory.tags.insert(known, for: key, weight: weight)
+    }
+}
+
+/// The records of a repository's manifests.
+struct S3loRecords: Sendable {
+    private(set) var digests: Set<Digest> = []
+    /// By version and size: where entity tags are hashes of the content, a tag has that of its record.
+    private var byVersion: [String: Digest] = [:]
+
+    init(_ repository: Repository) async throws {
+        let prefix = StorageLayout.manifests(of: repository.name)
+        var position: String?
+        while true {
+            let page = try await repository.store.list(prefix: prefix, after: position, limit: 1000)
+            for object in page.objects {
+                guard let digest = StorageLayout.manifestDigest(ofKey: object.key, in: repository.name) else {
+                    continue
+                }
+                digests.insert(digest)
+                if let etag = object.etag { byVersion["\(etag) \(object.size)"] = digest }
+            }
+            guard page.isTruncated, let last = page.objects.last else { return }
+            position = last.key.string
+        }
+    }
+
+    /// The record that has the bytes of a tag, as far as the listings tell.
+    func digest(of entry: Tags.Entry) -> Digest? { byVersion["\(entry.version) \(entry.size)"] }
+}
