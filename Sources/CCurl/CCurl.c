@@ -1,4 +1,6 @@
+#define _GNU_SOURCE
 #include "CCurl.h"
+#include <sys/socket.h>
 
 CURLcode ccurl_set_long(CURL *easy, CURLoption option, long value) { return curl_easy_setopt(easy, option, value); }
 
@@ -14,6 +16,13 @@ CURLcode ccurl_set_pointer(CURL *easy, CURLoption option, void *value) { return 
 
 CURLcode ccurl_set_list(CURL *easy, CURLoption option, struct curl_slist *value) {
     return curl_easy_setopt(easy, option, value);
+}
+
+/// libcurl's own sockets would be inherited by every child process, which keeps closed connections open.
+static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address) {
+    (void)context;
+    (void)purpose;
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 CURLcode ccurl_set_functions(
@@ -32,6 +41,7 @@ CURLcode ccurl_set_functions(
     SET(CURLOPT_PREREQFUNCTION, prerequest);
     SET(CURLOPT_PREREQDATA, context);
     SET(CURLOPT_PRIVATE, context);
+    SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
 #undef SET
     return result;
 }

@@ -9,7 +9,7 @@ struct ComposePlan: Equatable {
     }
 
     /// The longest range that one request copies; several travel at once. In bytes.
-    static let longestCopy = 512 << 20
+    static let longestCopy = 256 << 20
 
     /// A part of one slice of 5 MiB or more is copied inside the bucket, any other goes through memory.
     private(set) var parts: [[Slice]] = []

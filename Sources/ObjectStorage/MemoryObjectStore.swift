@@ -90,7 +90,9 @@ package final class MemoryObjectStore: ObjectStore {
             key.string.utf8.starts(with: prefix.utf8) && after.map { ObjectKey($0) < key } ?? true
         }.sorted()
         let page = keys.prefix(limit).compactMap { key in
-            objects[key].map { ListedObject(key: key, size: $0.bytes.count, etag: $0.info.etag, modified: $0.info.modified) }
+            objects[key].map {
+                ListedObject(key: key, size: $0.bytes.count, etag: $0.info.etag, modified: $0.info.modified)
+            }
         }
         return ObjectListing(objects: page, isTruncated: keys.count > limit)
     }

@@ -98,7 +98,7 @@ package struct ObjectInfo: Equatable, Sendable {
     package let size: Int
     /// Changes whenever the bytes change, and in some stores with every replacement; opaque.
     package let etag: String
-    /// Seconds since 1970, by the store's clock; what a write returns may be a few seconds off.
+    /// Seconds since 1970, by the store's clock; what a write returns may be a little off.
     package let modified: Int
     package let metadata: ObjectMetadata
 

@@ -96,20 +96,25 @@ package final class PartBudget: Sendable {
         return state.withLock { $0.pool.popLast() } ?? Buffer(capacity: Self.pieceSize)
     }
 
-    /// Takes back room, and pieces that nobody else holds; half of the budget at most is kept as pieces.
+    /// Takes back room, and pieces that nobody else holds: as long as there is work all of them are kept, afterwards
+    /// a quarter of the budget.
     func release(_ count: Int, of share: Share, pieces: consuming [Buffer]) {
         var pieces = pieces
-        let kept = limits.reduce(0, +) / 2 / Self.pieceSize
         var unused: [Buffer] = []
         while var piece = pieces.popLast() {
             // A cancelled request may still read from it.
             if piece.capacity == Self.pieceSize, isKnownUniquelyReferenced(&piece) { unused.append(piece) }
         }
-        state.withLock { state in
+        let surplus = state.withLock { state -> [Buffer] in
             state.used[share.rawValue] -= count
-            let room = max(0, kept - state.pool.count)
-            state.pool.append(contentsOf: unused.prefix(room))
+            state.pool += unused
+            let kept = limits.reduce(0, +) / Self.pieceSize / 4
+            guard state.used.allSatisfy({ $0 == 0 }), state.pool.count > kept else { return [] }
+            defer { state.pool.removeSubrange(kept...) }
+            return Array(state.pool[kept...])
         }
+        // Freed outside the lock, which takes a while.
+        withExtendedLifetime(surplus) {}
         admit(share)
     }
 }

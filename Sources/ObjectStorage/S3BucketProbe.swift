@@ -1,5 +1,6 @@
 import OpenSSL
 import S3
+import Synchronization
 
 extension S3ObjectStore {
     /// Finds out what the bucket can do and goes by it from now on; unless `readOnly`, by writing objects under
@@ -19,6 +20,7 @@ extension S3ObjectStore {
             throw Self.storeError(error, nil)
         }
         try await mapping { try await probe.cleanUp() }
+        isKnownWritable.store(true, ordering: .relaxed)
         return capabilities
     }
 }

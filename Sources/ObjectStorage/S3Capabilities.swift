@@ -23,12 +23,23 @@ package struct S3Capabilities: Sendable, Equatable {
         case unknown
     }
 
-    /// What was found about one feature.
-    package struct Finding: Sendable, Equatable {
+    /// What was found about one feature; its description is a line for a log.
+    package struct Finding: Sendable, Equatable, CustomStringConvertible {
         package let feature: Feature
         package let state: State
         /// What is lost, in one sentence; nil when nothing is.
         package let consequence: String?
+
+        package var description: String {
+            let result =
+                switch state {
+                case .works: "works"
+                case .ignored: "ignored"
+                case .refused(let reason): "refused (\(reason))"
+                case .unknown: "not tested"
+                }
+            return "\(feature.rawValue): \(result)\(consequence.map { "; \($0)" } ?? "")"
+        }
     }
 
     /// Where the probe puts its objects; it removes them.

@@ -53,9 +53,9 @@ final class S3MultipartUpload: Sendable {
         }
     }
 
-    /// Waits until another part may be started; throws why an earlier one failed.
+    /// Waits until another part may be begun; throws why an earlier one failed.
     func waitForTurn() async throws {
-        try await waitUntil(atMost: partsInFlight - 1)
+        try await waitUntil(atMost: partsInFlight)
     }
 
     /// Starts a part of `memory`, whose room is free again when it has been sent.

@@ -75,6 +75,9 @@ extension S3ObjectStore {
             case .file: preconditionFailure("no file comes from a bucket")
             }
         }
+        guard memory.count == slices.reduce(0, { $0 + $1.range.count }) else {
+            throw ObjectStoreError.unavailable("\(slices[0].source): its bytes came incompletely")
+        }
         return (memory, hasher.finalized())
     }
 
@@ -103,7 +106,7 @@ extension S3ObjectStore {
     func copy(
         _ source: ObjectKey, _ info: ObjectInfo, to key: ObjectKey, metadata: ObjectMetadata, condition: PutCondition
     ) async throws -> ObjectInfo {
-        if info.size > options.wholeCopyLimit {
+        if info.size > wholeCopyLimit {
             return try await join([Source(key: source, info: info)], size: info.size, at: key, metadata, condition)
         }
         let isConditional = try await prepare(condition, key, .conditionalCopy)

@@ -71,9 +71,8 @@ extension S3ObjectStore {
         try check(key)
         let now = time(nil)
         let date = now - now % max(1, presigning.step)
-        return try await mapping {
-            try await client.presignedURL(key.string, validity: presigning.validity, at: date)
-        }
+        let validity = min(max(1, presigning.validity), SigV4Signer.maximumValidity)
+        return try await mapping { try await client.presignedURL(key.string, validity: validity, at: date) }
     }
 
     /// As many LISTs as it takes, of 1000 keys each.

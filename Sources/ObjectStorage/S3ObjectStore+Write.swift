@@ -135,7 +135,9 @@ extension S3ObjectStore {
         do {
             etag = try await client.completeMultipartUpload(
                 key.string, uploadID: uploadID, parts: parts, ifNoneMatch: isConditional)
-        } catch let error as S3Error where error.isNoSuchUpload && error.mayHaveSucceeded {
+        } catch let error as S3Error
+            where error.mayHaveSucceeded && (error.isNoSuchUpload || error.isPreconditionFailed)
+        {
             // An attempt before, whose answer was lost, has completed it: the object tells.
         } catch {
             throw Self.storeError(error, key)
@@ -145,7 +147,7 @@ extension S3ObjectStore {
             return ObjectInfo(size: size, etag: etag, modified: time(nil), metadata: metadata)
         }
         guard let info = try await head(key), info.size == size else {
-            throw ObjectStoreError.unavailable("\(key): the completed upload is not there")
+            throw ObjectStoreError.unavailable("\(key): what was uploaded is not there")
         }
         return info
     }

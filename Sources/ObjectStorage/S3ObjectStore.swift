@@ -13,12 +13,13 @@ package final class S3ObjectStore: ObjectStore {
         /// The size of a part of a multipart upload, and of the longest object that is sent whole; in bytes, at least
         /// 5 MiB.
         package var partSize = 8 << 20
-        /// Parts of one object that may be on their way at once.
+        /// Parts of one object that may be on their way at once, while another one is filled.
         package var partsInFlight = 4
         /// The memory for everything that is on its way into the bucket, in bytes.
         package var memoryLimit = 128 << 20
         /// Objects that are longer are copied inside the bucket in ranges, several at once; in bytes, at most 5 GiB.
-        package var wholeCopyLimit = 5 << 30
+        /// Nil for what suits the endpoint: Amazon copies ranges faster, Ceph copies whole objects without their bytes.
+        package var wholeCopyLimit: Int?
         /// The storage class an object at a key gets; nil for the bucket's default.
         package var storageClass: @Sendable (ObjectKey) -> String? = { _ in nil }
         /// How long presigned URLs are valid; nil when there are to be none.
@@ -49,6 +50,7 @@ package final class S3ObjectStore: ObjectStore {
     package let budget: PartBudget
     let heads = KeyedFlights<ObjectKey, ObjectInfo?>()
     let smallObjects = KeyedFlights<SmallRead, SmallObject?>()
+    let isKnownWritable = Atomic(false)
     private let knownCapabilities = Mutex(S3Capabilities())
 
     /// Makes no request.
@@ -73,13 +75,19 @@ package final class S3ObjectStore: ObjectStore {
     /// Whether parts are sent with their hash. Over TLS, which protects them, they are not.
     var hashesParts: Bool { !client.settings.effectiveEndpoint.isSecure }
 
+    /// The longest object that is copied in one request, in bytes.
+    var wholeCopyLimit: Int { options.wholeCopyLimit ?? (client.settings.endpoint == nil ? 256 << 20 : 5 << 30) }
+
     /// Lists one key and, unless `readOnly`, writes an object and removes it.
+    ///
+    /// Writes only until that has succeeded once: a bucket with versions would keep each of those objects.
     package func probe(readOnly: Bool) async throws {
         _ = try await list(prefix: S3Capabilities.prefix, after: nil, limit: 1)
-        if readOnly { return }
+        if readOnly || isKnownWritable.load(ordering: .relaxed) { return }
         let key = S3Capabilities.newKey()
         try await put([], at: key, metadata: ObjectMetadata(), condition: .always)
         try await delete([key])
+        isKnownWritable.store(true, ordering: .relaxed)
     }
 
     /// Throws `unsupportedKey` for what S3 does not take.

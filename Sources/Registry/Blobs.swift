@@ -20,8 +20,8 @@ package struct Blobs: Sendable {
 
     /// What is known of a visible blob; nil when there is none.
     ///
-    /// Whatever relies on a blob being there (HEAD, mount, links, manifests) asks here or `isHeld`: collection needs one
-    /// such place.
+    /// Whatever relies on a blob being there (HEAD, mount, links, manifests) asks here, `hold` or `presence`, and so all
+    /// of it this type: collection needs one such place.
     package func find(_ digest: Digest) async throws -> ObjectInfo? {
         async let visibility = isVisible(digest)
         let info = try await stored(digest)
@@ -144,10 +144,9 @@ package struct Blobs: Sendable {
         case .held: true
         case .deleted: false
         case .none where repository.visibility == .everyBlob: true
-        // Where tags cannot be adopted, nobody has linked what they lead to.
-        case .none:
-            repository.registry.options.readOnly
-                ? try await S3loTags(repository: repository).hold(digest) : false
+        case .none where repository.registry.adoptsTags: false
+        // Nobody could link what tags of s3lo's lead to.
+        case .none: try await S3loTags(repository: repository).hold(digest)
         }
     }
 

@@ -22,21 +22,25 @@ extension Manifests {
         try await store.delete([
             StorageLayout.digestTag(digest, in: repository.name), StorageLayout.manifest(digest, in: repository.name),
         ])
-        try await deleteTags(of: manifest)
+        guard try await deleteTags(of: manifest) else { return }
+        // Whoever read a tag of s3lo's meanwhile has put the record back.
+        try await store.delete([StorageLayout.manifest(digest, in: repository.name)])
     }
 
-    /// Only tags that still are what was compared: one that is moved meanwhile stays.
-    private func deleteTags(of manifest: StoredManifest) async throws {
+    /// Only tags that still are what was compared: one that is moved meanwhile stays. Returns whether another tool wrote
+    /// one of them.
+    private func deleteTags(of manifest: StoredManifest) async throws -> Bool {
         let candidates = try await repository.tags.listed().filter { $0.size == manifest.bytes.count }
-        try await candidates.forEachAtOnce(Self.parallelReads) { tag, _ in
+        return try await candidates.mapAtOnce(Self.parallelReads) { tag, _ in
             let key = StorageLayout.tag(tag, in: repository.name)
             guard let object = try await store.bytes(of: key, limit: Manifest.maximumSize),
                 object.bytes == manifest.bytes,
                 // The same bytes pushed under the other algorithm are another manifest.
                 Self.pushedDigest(object)?.algorithm ?? manifest.digest.algorithm == manifest.digest.algorithm
-            else { return }
-            guard try await store.delete(key, ifMatch: object.info.etag) else { return }
+            else { return false }
+            guard try await store.delete(key, ifMatch: object.info.etag) else { return false }
             try await store.delete(repository.tags.signatures(of: tag))
-        }
+            return Self.pushedDigest(object) == nil
+        }.contains(true)
     }
 }

@@ -58,7 +58,7 @@ package struct Manifests: Sendable {
             return StoredManifest(bytes: object.bytes, mediaType: mediaType(of: object), digest: digest)
         }
         let tags = S3loTags(repository: repository)
-        guard let root = try await tags.root(object, at: key, named: nil) else {
+        guard let root = try await tags.root(object, at: key) else {
             throw ObjectStoreError.unavailable("\(key) does not hold a manifest")
         }
         if !root.isRecorded { try await tags.adopt(root) }

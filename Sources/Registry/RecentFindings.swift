@@ -1,4 +1,3 @@
-import EventLoop
 import OCI
 import Synchronization
 
@@ -8,7 +7,7 @@ import Synchronization
 /// Nothing here is needed: whatever is not found is asked for. Nothing here is told to a reader, either, because another
 /// replica may have deleted it since. That is the price for a push: a manifest may refer to a blob that another replica
 /// took from the repository within the last minute, as if the deletion had come just after the push. Deletions by this
-/// replica count at once. Memory is bounded: the oldest findings make room.
+/// replica count at once. Memory is bounded, to some 16 MiB if all findings are long: the oldest make room.
 final class RecentFindings: Sendable {
     /// Something that was so.
     enum Finding: Hashable, Sendable {
@@ -47,8 +46,8 @@ final class RecentFindings: Sendable {
     private let state = Mutex(State())
     private let clock: @Sendable () -> Int
 
-    /// `clock`: seconds that never go back.
-    init(clock: @escaping @Sendable () -> Int = { EventLoop.now }) {
+    /// `clock`: in seconds. What was found later than it says now, because it was put back, is not taken for recent.
+    init(clock: @escaping @Sendable () -> Int) {
         self.clock = clock
     }
 
@@ -59,7 +58,7 @@ final class RecentFindings: Sendable {
 
     func has(_ finding: Finding) -> Bool {
         let now = clock()
-        return state.withLock { $0.facts.value(of: finding, since: now - Self.lifetime) != nil }
+        return state.withLock { $0.facts.value(of: finding, at: now - Self.lifetime...now) != nil }
     }
 
     /// Notes what the store was asked or told after `moment`; what was deleted since then may make it wrong, and then
@@ -87,7 +86,7 @@ final class RecentFindings: Sendable {
     /// What the session of `token` has, if this replica served its last request as far as it knows.
     func parts(of token: UploadToken) -> [UploadPart]? {
         let now = clock()
-        let session = state.withLock { $0.sessions.value(of: token.id, since: now - Self.lifetime) }
+        let session = state.withLock { $0.sessions.value(of: token.id, at: now - Self.lifetime...now) }
         guard let session, session.offset == token.offset, session.mark == UploadPartName.mark(token.hasher.digest)
         else { return nil }
         return session.parts
@@ -121,9 +120,9 @@ struct RecentTable<Key: Hashable, Value> {
 
     var count: Int { young.count + old.count }
 
-    /// The value put in at `time` or later.
-    func value(of key: Key, since time: Int) -> Value? {
-        guard let entry = young[key] ?? old[key], entry.time >= time else { return nil }
+    /// The value that was put in at one of `times`.
+    func value(of key: Key, at times: ClosedRange<Int>) -> Value? {
+        guard let entry = young[key] ?? old[key], times.contains(entry.time) else { return nil }
         return entry.value
     }
 

@@ -51,7 +51,7 @@ package struct Repositories: Sendable {
         self.blockingWork = blockingWork
         self.options = options
         self.now = now
-        findings = RecentFindings()
+        findings = RecentFindings(clock: now)
         signer = UploadTokenSigner(secret: try await UploadSecret.load(from: store, readOnly: readOnly))
     }
 

@@ -8,6 +8,8 @@ final class S3loMemory: Sendable {
     let layers = RecentValues<Digest, S3loLayers.Found>(limit: 100_000)
     /// What each tag leads to, by its key; the limit is in digests.
     let tags = RecentValues<ObjectKey, S3loTags.Known>(limit: 200_000)
+    /// When repositories of many tags had records of all of them, in seconds since 1970.
+    let recordedRepositories = RecentValues<RepositoryName, Int>(limit: 10_000)
     /// Memory for chunks that are fetched before their turn, of all requests together.
     let readAhead = SpaceCounter(limit: 64 << 20)
     /// `s3lo.yaml` as it was last read.

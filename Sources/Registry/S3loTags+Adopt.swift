@@ -14,13 +14,13 @@ extension S3loTags {
     /// works without records.
     func adopt(_ root: Root) async throws {
         let registry = repository.registry
-        let now = registry.now()
-        guard !registry.options.readOnly, registry.s3lo.pause.withLock({ $0 }) <= now else { return }
+        guard registry.adoptsTags else { return }
         do {
             try await writeRecords(of: root)
         } catch is ObjectStoreError {
             // Whoever reads needs no records; another read tries again.
-            registry.s3lo.pause.withLock { $0 = now + Self.pauseLength }
+            let end = registry.now() + Self.pauseLength
+            registry.s3lo.pause.withLock { $0 = end }
         }
     }
 
@@ -37,8 +37,7 @@ extension S3loTags {
         guard try await repository.store.head(root.key)?.etag == root.version else { return }
         // Last: where it is, everything else is.
         try await record(manifest)
-        repository.registry.s3lo.tags.insert(
-            Known(version: root.version, digest: manifest.digest, isRecorded: true, reach: nil), for: root.key)
+        remember(root.key, root.version, manifest.digest, isRecorded: true)
     }
 
     /// The tag's writer has made the blobs part of the repository, also those that were deleted from it before.
@@ -63,4 +62,10 @@ extension S3loTags {
             // A push was first.
         }
     }
+}
+
+extension Repositories {
+    /// Whether tags that s3lo wrote get records when they are read: not where nothing may be written, and not for a
+    /// while after the store refused it.
+    var adoptsTags: Bool { !options.readOnly && s3lo.pause.withLock { $0 } <= now() }
 }

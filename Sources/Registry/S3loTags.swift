@@ -13,7 +13,17 @@ struct S3loTags: Sendable {
         let isRecorded: Bool
         /// nil while nobody has looked, and for a recorded tag.
         let reach: ManifestReach?
+        /// Seconds since 1970.
+        let time: Int
     }
+
+    /// Seconds for which a tag counts as recorded: the record may go, and the tag come back with the same version.
+    private static let trust = 60
+
+    /// From this many tags on, several pages of a listing, a repository in which all were recorded is not listed again
+    /// for some seconds: a push of an image for many platforms asks for many digests that are not there yet.
+    private static let manyTags = 1000
+    private static let patience = 10
 
     /// Tags read at once when a digest is looked for.
     private static let parallelReads = 8
@@ -34,7 +44,7 @@ struct S3loTags: Sendable {
         else { return nil }
         // Another replica has adopted it just now: what it has no record of was deleted since.
         guard !root.isRecorded else { return try await repository.manifests.record(digest) }
-        try await adopt(root)
+        if !root.isOwn { try await adopt(root) }
         if root.manifest.digest == digest { return root.manifest }
         return try await ManifestWalk(repository: repository).child(digest)
     }
@@ -46,33 +56,48 @@ struct S3loTags: Sendable {
 
     /// The first tag without records that leads to what is wanted.
     private func entry(_ isWanted: (ManifestReach) -> Bool) async throws -> Tags.Entry? {
+        let now = registry.now()
+        if let time = memory.recordedRepositories[repository.name], (0..<Self.patience).contains(now - time) {
+            return nil
+        }
+        let entries = try await repository.tags.entries()
         var unread: [Tags.Entry] = []
-        for entry in try await repository.tags.entries() {
-            guard let known = memory.tags[entry.key], known.version == entry.version,
-                known.isRecorded || known.reach != nil
-            else {
+        var isAllRecorded = entries.count >= Self.manyTags
+        for entry in entries {
+            guard let known = known(entry.key, entry.version), known.isRecorded || known.reach != nil else {
                 unread.append(entry)
                 continue
             }
             if let reach = known.reach, isWanted(reach) { return entry }
+            if !known.isRecorded { isAllRecorded = false }
         }
-        guard !unread.isEmpty else { return nil }
-        let records = try await S3loRecords(repository)
-        let reaches = try await unread.mapAtOnce(Self.parallelReads) { try await reach(of: $0, records) }
+        var reaches: [ManifestReach?] = []
+        if !unread.isEmpty {
+            let records = try await S3loRecords(repository)
+            reaches = try await unread.mapAtOnce(Self.parallelReads) { try await reach(of: $0, records) }
+        }
+        if isAllRecorded, reaches.allSatisfy({ $0 == nil }) {
+            memory.recordedRepositories.insert(now, for: repository.name)
+        }
         return zip(unread, reaches).first { _, reach in reach.map(isWanted) ?? false }?.0
     }
 
     /// Finds out what a tag leads to, and remembers it; nil for one that is recorded, is gone or holds no manifest.
     private func reach(of entry: Tags.Entry, _ records: S3loRecords) async throws -> ManifestReach? {
-        if let digest = records.digest(of: entry) {
-            remember(Known(version: entry.version, digest: digest, isRecorded: true, reach: nil), at: entry.key)
+        let before = memory.tags[entry.key].flatMap { $0.version == entry.version ? $0.digest : nil }
+        if let digest = records.digest(of: entry) ?? before, records.digests.contains(digest) {
+            remember(entry.key, entry.version, digest, isRecorded: true)
             return nil
         }
-        guard let root = try await read(entry, records) else { return nil }
+        guard let root = try await read(entry, records) else {
+            // It leads to nothing as long as it is what it is.
+            let nothing = ManifestReach(manifests: [], blobs: [])
+            remember(entry.key, entry.version, Digest(of: []), isRecorded: false, reach: nothing)
+            return nil
+        }
         guard !root.isRecorded else { return nil }
         let reach = try await ManifestWalk(repository: repository).reach(from: root.manifest)
-        remember(
-            Known(version: root.version, digest: root.manifest.digest, isRecorded: false, reach: reach), at: root.key)
+        remember(root.key, root.version, root.manifest.digest, isRecorded: false, reach: reach)
         return reach
     }
 
@@ -84,39 +109,45 @@ struct S3loTags: Sendable {
         let version: String
         let manifest: StoredManifest
         let isRecorded: Bool
+        /// Whether Stowage wrote it. That it has no record means that it is just being deleted, or that a copy of the
+        /// bucket has no records: it is read, and not adopted.
+        let isOwn: Bool
     }
 
     /// What another tool wrote at a tag's key; nil when the bytes are no manifest.
     ///
-    /// `named` is the digest the object says it was written under, if it does. `records` spares asking for them.
+    /// `named` is the digest its key says, if it does. `records` spares asking for them.
     func root(
-        _ object: SmallObject, at key: ObjectKey, named: Digest?, _ records: S3loRecords? = nil
+        _ object: SmallObject, at key: ObjectKey, named: Digest? = nil, _ records: S3loRecords? = nil
     ) async throws -> Root? {
         guard let mediaType = Manifest.detectMediaType(object.bytes) else { return nil }
         let version = object.info.etag
-        let known = memory.tags[key].flatMap { $0.version == version ? $0 : nil }
+        let pushed = Manifests.pushedDigest(object)
+        let known = known(key, version)
         var digest = known?.digest ?? Digest(of: object.bytes)
         var isRecorded = known?.isRecorded ?? false
         if !isRecorded {
             // Nobody knows which algorithm it was pushed with: the one the repository has a record of.
-            let candidates = [named, Digest(of: object.bytes), Digest(of: object.bytes, algorithm: .sha512)]
-            for candidate in candidates.compactMap(\.self) where !isRecorded {
-                guard Digest(of: object.bytes, algorithm: candidate.algorithm) == candidate else { continue }
+            let hashes = Digest.Algorithm.allCases.map { Digest(of: object.bytes, algorithm: $0) }
+            let stated = [pushed, named].compactMap(\.self).filter(hashes.contains)
+            digest = stated.first ?? digest
+            for candidate in stated + hashes where !isRecorded {
                 isRecorded = try await has(candidate, records)
-                if isRecorded || candidate == named { digest = candidate }
+                if isRecorded { digest = candidate }
             }
         }
         if known?.isRecorded != isRecorded || known?.digest != digest {
-            remember(Known(version: version, digest: digest, isRecorded: isRecorded, reach: nil), at: key)
+            remember(key, version, digest, isRecorded: isRecorded)
         }
         let manifest = StoredManifest(bytes: object.bytes, mediaType: mediaType, digest: digest)
-        return Root(key: key, version: version, manifest: manifest, isRecorded: isRecorded)
+        return Root(
+            key: key, version: version, manifest: manifest, isRecorded: isRecorded, isOwn: pushed == digest)
     }
 
     private func read(_ entry: Tags.Entry, _ records: S3loRecords? = nil) async throws -> Root? {
         do {
             guard let object = try await store.bytes(of: entry.key, limit: Manifest.maximumSize) else { return nil }
-            var named = Manifests.pushedDigest(object)
+            var named: Digest?
             if case .digest(let digest) = entry.reference { named = digest }
             return try await root(object, at: entry.key, named: named, records)
         } catch ObjectStoreError.tooLarge {
@@ -129,8 +160,20 @@ struct S3loTags: Sendable {
         return try await store.head(StorageLayout.manifest(digest, in: repository.name)) != nil
     }
 
-    private func remember(_ known: Known, at key: ObjectKey) {
-        let weight = 1 + (known.reach.map { $0.manifests.count + $0.blobs.count } ?? 0)
+    // MARK: Memory
+
+    /// What is known of the tag's object of that version.
+    private func known(_ key: ObjectKey, _ version: String) -> Known? {
+        guard let known = memory.tags[key], known.version == version else { return nil }
+        return known.isRecorded && registry.now() - known.time >= Self.trust ? nil : known
+    }
+
+    func remember(
+        _ key: ObjectKey, _ version: String, _ digest: Digest, isRecorded: Bool, reach: ManifestReach? = nil
+    ) {
+        let known = Known(
+            version: version, digest: digest, isRecorded: isRecorded, reach: reach, time: registry.now())
+        let weight = 1 + (reach.map { $0.manifests.count + $0.blobs.count } ?? 0)
         memory.tags.insert(known, for: key, weight: weight)
     }
 }
@@ -159,5 +202,8 @@ struct S3loRecords: Sendable {
     }
 
     /// The record that has the bytes of a tag, as far as the listings tell.
-    func digest(of entry: Tags.Entry) -> Digest? { byVersion["\(entry.version) \(entry.size)"] }
+    func digest(of entry: Tags.Entry) -> Digest? {
+        if case .digest(let digest) = entry.reference, digests.contains(digest) { return digest }
+        return byVersion["\(entry.version) \(entry.size)"]
+    }
 }

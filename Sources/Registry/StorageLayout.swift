@@ -17,10 +17,10 @@ package import ObjectStorage
 ///     registry/_uploads/<id>/cancelled                    empty: the client gave the upload up
 ///     registry/_keys/uploads                              the secret that signs upload sessions
 ///
-/// `blobs/` and `manifests/` are shared with s3lo. `<alg>` is sha256 or sha512. A component of a repository name cannot
-/// begin with `_`, so nothing a client names can collide with the private keys. The `!` of the catalog sorts before
-/// every character of a name, so that a listing of keys is in the order of the names, and lets a directory hold both
-/// `a` and `a/b`.
+/// `blobs/` and `manifests/` are shared with s3lo; what is there for s3lo alone is drawn in `StorageLayout+S3lo`. `<alg>`
+/// is sha256 or sha512. A component of a repository name cannot begin with `_`, so nothing a client names can collide
+/// with the private keys. The `!` of the catalog sorts before every character of a name, so that a listing of keys is in
+/// the order of the names, and lets a directory hold both `a` and `a/b`.
 package enum StorageLayout {
     package static func blob(_ digest: Digest) -> ObjectKey {
         ObjectKey("blobs/\(path(digest))")

@@ -1,6 +1,6 @@
 /// Exponential backoff with full jitter: a random time up to a bound that doubles.
 enum Backoff {
-    private static let first = 50
+    private static let first = 100
     private static let most = 5_000
 
     /// Milliseconds to wait before repeating attempt number `attempt`, counted from 1.

@@ -21,6 +21,8 @@ struct RetryProgress {
     private var attempts = 0
     private var replacements = 0
     private var hasRefreshed = false
+    /// Whether an attempt has failed.
+    var hasFailed: Bool { attempts + replacements > 0 || hasRefreshed }
     /// Whether an attempt that looked failed may have been carried out.
     var mayHaveSucceeded = false
 

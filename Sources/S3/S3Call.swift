@@ -57,6 +57,12 @@ package struct S3Attempt: Sendable {
     package let failure: String?
     /// How long it took, to the head of the answer for a download.
     package let milliseconds: Int
+    /// Whether the operation was attempted before.
+    package let isRepeated: Bool
+    /// Bytes of the request's body.
+    package let bytesSent: Int
+    /// Bytes of the answer's body; those of a download as they were announced.
+    package let bytesReceived: Int
 }
 
 extension HTTPRequestBody {

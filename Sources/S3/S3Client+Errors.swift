@@ -15,9 +15,12 @@ extension S3Client {
 
     /// What a request that got no answer means.
     func error(_ failure: HTTPTransportError, of call: S3Call) -> S3Error {
+        let message =
+            failure.excessiveLength.map { "\($0) bytes, more than the \(call.limit) that are allowed" }
+            ?? "\(settings.effectiveEndpoint): \(failure)"
         var error = S3Error(
             operation: call.operation, bucket: settings.bucket, key: call.key.map { settings.prefix + $0 }, status: 0,
-            code: "", message: "\(settings.effectiveEndpoint): \(failure)", requestID: nil, advice: nil,
+            code: "", message: message, requestID: nil, advice: nil,
             isRetryable: !failure.isPermanent)
         error.excessiveLength = failure.excessiveLength
         error.mayHaveBeenCarriedOut = failure.phase != .connect

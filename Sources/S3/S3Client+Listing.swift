@@ -11,6 +11,7 @@ package struct S3Listing: Sendable {
         package var etag = ""
         /// Seconds since 1970.
         package var modified = 0
+        /// As the service spells it; the standard class is `STANDARD` here.
         package var storageClass: String?
     }
 

@@ -66,6 +66,14 @@ package final class S3Client: Sendable {
             }
         }
 
+        /// In bytes; those of a download as they were announced.
+        var length: Int {
+            switch self {
+            case .whole(let response): response.bytes.count
+            case .download(let download): download.contentLength ?? 0
+            }
+        }
+
         var isResent: Bool {
             if case .whole(let response) = self { response.isResent } else { false }
         }
@@ -101,13 +109,13 @@ package final class S3Client: Sendable {
         do {
             let answer = try await exchange(request, limit: call.limit, isDownload: isDownload)
             if answer.isResent { progress.mayHaveSucceeded = true }
-            report(call, since: begun, status: answer.status)
+            report(call, progress, since: begun, answer)
             if case .whole(let response) = answer, let error = error(in: response, of: call) {
                 throw AttemptFailure(error, isReusedConnectionFailure: false)
             }
             return answer
         } catch let failure as HTTPTransportError {
-            report(call, since: begun, status: 0, failure: failure.description)
+            report(call, progress, since: begun, nil, failure: failure.description)
             throw AttemptFailure(error(failure, of: call), isReusedConnectionFailure: failure.isReusedConnectionFailure)
         }
     }
@@ -121,12 +129,15 @@ package final class S3Client: Sendable {
         return .whole(HTTPResponse(status: download.status, fields: download.fields, bytes: bytes))
     }
 
-    private func report(_ call: S3Call, since begun: Int, status: Int, failure: String? = nil) {
+    private func report(
+        _ call: S3Call, _ progress: RetryProgress, since begun: Int, _ answer: Answer?, failure: String? = nil
+    ) {
         guard let observer else { return }
         observer(
             S3Attempt(
-                operation: call.operation, key: call.key, status: status, failure: failure,
-                milliseconds: Self.milliseconds - begun))
+                operation: call.operation, key: call.key, status: answer?.status ?? 0, failure: failure,
+                milliseconds: Self.milliseconds - begun, isRepeated: progress.hasFailed, bytesSent: call.body.count,
+                bytesReceived: answer?.length ?? 0))
     }
 
     private func request(_ call: S3Call, _ signed: Credentials) -> HTTPRequest {

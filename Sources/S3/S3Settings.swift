@@ -24,7 +24,7 @@ package struct S3Settings: Sendable {
     package var caFile: String?
     package var encryption = Encryption.bucketDefault
     /// How often a request is sent at most, the first time included.
-    package var maximumAttempts = 4
+    package var maximumAttempts = 5
     /// No new attempt begins later than this after the first one, in milliseconds.
     package var retryWindow = 45_000
     /// The deadlines of one attempt.

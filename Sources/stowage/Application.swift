@@ -16,6 +16,7 @@ final class Application: Sendable {
     private let blobCache: BlobCache?
     private let blockingWork = BlockingWork()
     private let janitor: Janitor
+    private let statistics: StatisticsService
     private let registry: RegistryHandler
     private let server: HTTPServer
     private let loops: [EventLoop]
@@ -49,12 +50,16 @@ final class Application: Sendable {
         settings.pulls = configuration.pullSettings(opened, blobCache)
         registry = RegistryHandler(settings, onFailure: logging.report)
         let box = ServerBox()
+        statistics = StatisticsService(
+            prices: configuration.stats.prices, interval: configuration.stats.interval.seconds,
+            onFailure: { [logging] in logging.logger.error("the statistics could not be computed: \($0)") },
+            walk: { [store] in try await StatisticsWalk(store).run() })
         let operations = OperationsHandler(
-            registry: registry,
+            registry: registry, statistics: statistics,
             metrics: { [opened, blobCache] in
                 let gauges = Metrics.Gauges(
                     openConnections: box.server?.openConnections ?? 0, partMemory: opened.bucket?.budget.usage,
-                    blobCacheBytes: blobCache?.size)
+                    blobCache: blobCache.map { ($0.size, $0.counts) })
                 return metrics.exposition(gauges, version: Version.current)
             },
             readiness: opened.readiness(of: store, registry), isDraining: { box.server?.isDraining ?? false })
@@ -78,6 +83,7 @@ final class Application: Sendable {
         let timeout = configuration.withLock { $0.http.drainTimeout.seconds }
         logger.info("stopping; running requests have \(timeout) s to finish")
         janitor.stop()
+        statistics.stop()
         let busy = await server.shutDown(timeout: timeout)
         if busy > 0 { logger.warning("\(busy) connections were still busy and are closed") }
         logger.info("stopped")
@@ -115,7 +121,7 @@ final class Application: Sendable {
             return Repositories(settings.repositories, options: fresh.registryOptions)
         }
         // It may write from now on: what signs its uploads has to be in the store, or a restart would end them.
-        try await store.probe(readOnly: false)
+        try await opened.prove(readOnly: false)
         return try await Repositories(store: store, blockingWork: blockingWork, options: fresh.registryOptions)
     }
 }
@@ -154,6 +160,8 @@ extension Configuration {
         var options = Repositories.Options()
         options.missingReferences = manifests.missingReferences
         options.uploadAge = uploads.maximumAge.seconds
+        options.readOnly = readOnly
+        options.s3loSettings = { try S3loSettings(yaml: $0) }
         return options
     }
 
@@ -191,6 +199,7 @@ extension Configuration {
         var kept = self
         kept.listen = running.listen
         kept.storage = running.storage
+        kept.stats = running.stats
         kept.http.eventLoops = running.http.eventLoops
         kept.pull.cache = running.pull.cache
         return kept
@@ -201,6 +210,7 @@ extension Configuration {
         var names: [String] = []
         if listen != other.listen { names.append("listen") }
         if storage != other.storage { names.append("storage") }
+        if stats != other.stats { names.append("stats") }
         if pull.cache != other.pull.cache { names.append("pull.cache") }
         if http.eventLoops != other.http.eventLoops { names.append("http.eventLoops") }
         return names

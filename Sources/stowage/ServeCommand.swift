@@ -22,6 +22,13 @@ struct ServeCommand: AsyncParsableCommand {
     @Flag(help: "Let everybody who reaches a non-loopback address push and pull. [STOWAGE_ALLOW_ANONYMOUS]")
     var allowAnonymous = false
 
+    @Option(help: "How blobs get from a bucket to clients: auto, redirect or proxy. Default auto. [STOWAGE_PULL_MODE]")
+    var pullMode: String?
+    @Option(help: "A directory for blobs of a bucket that passed through. [STOWAGE_PULL_CACHE_DIRECTORY]")
+    var pullCache: String?
+    @Option(help: "The size of all files in it together. Default 10GiB. [STOWAGE_PULL_CACHE_SIZE]")
+    var pullCacheSize: String?
+
     func run() async throws {
         // Before anybody can see the server: who sees it may signal it.
         let signals = Signals()
@@ -64,6 +71,9 @@ struct ServeCommand: AsyncParsableCommand {
             (["listen"], listen, "--listen"),
             (["log", "level"], logLevel, "--log-level"),
             (["log", "format"], logFormat, "--log-format"),
+            (["pull", "mode"], pullMode, "--pull-mode"),
+            (["pull", "cache", "directory"], pullCache, "--pull-cache"),
+            (["pull", "cache", "size"], pullCacheSize, "--pull-cache-size"),
             (["allowAnonymous"], allowAnonymous ? "true" : nil, "--allow-anonymous"),
         ]
         return options.compactMap { path, value, option in

@@ -107,7 +107,9 @@ struct BucketOptions: ParsableArguments {
             (["credentials", "profile"], profile, "profile"),
         ]
         return options.compactMap { path, value, option in
-            value.map { ConfigurationLoader.Override(path: ["storage", "s3"] + path, value: $0, option: "--s3-\(option)") }
+            value.map {
+                ConfigurationLoader.Override(path: ["storage", "s3"] + path, value: $0, option: "--s3-\(option)")
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
-@testable import ObjectStorage
 import TestSupport
 import Testing
+
+@testable import ObjectStorage
 
 /// Sharing of fetches.
 struct KeyedFlightsTests {
@@ -52,14 +53,19 @@ struct KeyedFlightsTests {
     @Test func failuresAreShared() async throws {
         let flights = KeyedFlights<String, Int>()
         let gate = Gate()
-        let first = Task { try await flights.value(for: "key") { try await gate.fetch() } }
+        let fetch: @Sendable () async throws -> Int = {
+            let number = try await gate.fetch()
+            if number == 2 { throw Failed() }
+            return number
+        }
+        let first = Task { try await flights.value(for: "key", fetch) }
         try await eventually { gate.begun.value == 1 }
-        let others = (0..<3).map { _ in Task { try await flights.value(for: "key") { throw Failed() } } }
+        let others = (0..<3).map { _ in Task { try await flights.value(for: "key", fetch) } }
         try await eventually { flights.waiting(for: "key") == 3 }
         gate.open.change { $0 = true }
         _ = try await first.value
         for other in others { await #expect(throws: Failed.self) { _ = try await other.value } }
-        #expect(try await flights.value(for: "key") { 5 } == 5)
+        #expect(try await flights.value(for: "key", fetch) == 3)
     }
 
     /// Who is cancelled gets his error at once; the others get their answer.

@@ -1,8 +1,9 @@
 import EventLoop
-@testable import ObjectStorage
 import S3
 import TestSupport
 import Testing
+
+@testable import ObjectStorage
 
 /// The memory for what is on its way into a bucket.
 struct PartBudgetTests {

@@ -8,7 +8,9 @@ import Testing
 struct S3CapabilitiesTests {
     @Test func ceph() async throws {
         let found = try await probe(.ceph)
-        let working: Set<S3Capabilities.Feature> = [.createOnce, .compareAndSwap, .payloadHash, .partMinimum, .listOrder]
+        let working: Set<S3Capabilities.Feature> = [
+            .createOnce, .compareAndSwap, .payloadHash, .partMinimum, .listOrder,
+        ]
         for feature in S3Capabilities.Feature.allCases {
             #expect(found[feature].state == (working.contains(feature) ? .works : .ignored), "\(feature)")
         }
@@ -26,7 +28,7 @@ struct S3CapabilitiesTests {
         let found = try await probe(.rclone)
         for feature in [S3Capabilities.Feature.createOnce, .compareAndSwap, .conditionalComplete, .conditionalDelete] {
             #expect(found[feature].state == .ignored, "\(feature)")
-            #expect(found[feature].consequence?.isEmpty == false)
+            #expect(found[feature].description.hasPrefix("\(feature.rawValue): ignored; "))
         }
     }
 
@@ -46,12 +48,21 @@ struct S3CapabilitiesTests {
         #expect(test.counter.operations == ["ListObjectsV2"])
     }
 
+    /// What writes itself finds out about writing once.
+    @Test func readinessWritesOnce() async throws {
+        let test = try S3TestStore()
+        for _ in 0..<3 { try await test.store.probe(readOnly: false) }
+        #expect(test.counter["PutObject"] == 1)
+        #expect(test.counter["ListObjectsV2"] == 3)
+        #expect(try await test.store.keys().isEmpty)
+    }
+
     @Test func noSuchBucket() async throws {
         let store = try S3TestStore(bucket: "no-such-bucket").store
         for verb in [
             { _ = try await store.probeCapabilities(readOnly: false) }, { try await store.probe(readOnly: true) },
         ] as [() async throws -> Void] {
-            guard case .unavailable(let reason) = await storeError(verb) else { continue }
+            let reason = await unavailability(verb)
             #expect(reason.contains("NoSuchBucket"))
         }
     }

@@ -15,11 +15,12 @@ struct S3ObjectStoreContractTests {
     /// Parts as short as S3 allows, and memory for two of them only.
     @Test(arguments: ObjectStoreContract.all)
     func cephWithLittleMemory(promise: ObjectStoreContract) async throws {
-        try await promise.check(S3TestStore(.ceph) { options in
-            options.partSize = 5 << 20
-            options.memoryLimit = 10 << 20
-            options.wholeCopyLimit = 6 << 20
-        }.store)
+        try await promise.check(
+            S3TestStore(.ceph) { options in
+                options.partSize = 5 << 20
+                options.memoryLimit = 10 << 20
+                options.wholeCopyLimit = 6 << 20
+            }.store)
     }
 
     /// SeaweedFS keeps a tree of directories: its listings are in the order of that tree, it drops empty metadata, and

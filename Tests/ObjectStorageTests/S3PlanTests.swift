@@ -1,6 +1,7 @@
-@testable import ObjectStorage
 import TestSupport
 import Testing
+
+@testable import ObjectStorage
 
 /// How multipart uploads are cut.
 struct S3PlanTests {
@@ -8,7 +9,8 @@ struct S3PlanTests {
 
     @Test func partSizes() {
         let unknown = S3PartSizes(preferred: 8 << 20, largest: 48 << 20, expectedSize: nil)
-        #expect([1, 2500, 2501, 5000, 5001, 7501, 10_000].map(unknown.size) == [8, 8, 16, 16, 32, 48, 48].map { $0 << 20 })
+        #expect(
+            [1, 2500, 2501, 5000, 5001, 7501, 10_000].map(unknown.size) == [8, 8, 16, 16, 32, 48, 48].map { $0 << 20 })
         #expect(unknown.maximumSize == 2500 * (8 + 16 + 32 + 48) << 20)
         let known = S3PartSizes(preferred: 8 << 20, largest: 48 << 20, expectedSize: 100 << 30)
         #expect(known.size(of: 1) == known.size(of: 10_000))
@@ -20,8 +22,8 @@ struct S3PlanTests {
 
     @Test(arguments: [
         ([6, 6], [[6], [6]]), ([5, 1], [[5], [1]]), ([1, 5], [[1, 4], [1]]), ([1, 11], [[1, 4], [7]]),
-        ([1, 1, 1, 1, 1, 1], [[1, 1, 1, 1, 1], [1]]), ([6, 1, 6, 1], [[6], [1, 4], [2, 1]]), ([513], [[256], [257]]),
-        ([1024], [[512], [512]]), ([0, 6, 0, 6], [[6], [6]]),
+        ([1, 1, 1, 1, 1, 1], [[1, 1, 1, 1, 1], [1]]), ([6, 1, 6, 1], [[6], [1, 4], [2, 1]]), ([257], [[128], [129]]),
+        ([512], [[256], [256]]), ([0, 6, 0, 6], [[6], [6]]),
     ])
     func composePlans(sizes: [Int], expected: [[Int]]) {
         #expect(plan(sizes.map { $0 << 20 }).parts.map { $0.map { $0.range.count >> 20 } } == expected)

@@ -70,6 +70,34 @@ struct RaceTests {
         #expect(try await repository.manifests.get(.tag(try Tag("latest"))).bytes == new)
     }
 
+    @Test(
+        "two clients push one blob at once: both succeed, and it is stored once", arguments: [true, false],
+        [true, false])
+    func sameBlob(isStreamed: Bool, isAskedFor: Bool) async throws {
+        let bytes = sampleBytes(100)
+        let digest = Digest(of: bytes)
+        let key = StorageLayout.blob(digest)
+        if isAskedFor { #expect(try await repository.blobs.find(digest) == nil) }
+        let other = try await Repositories.open(store).repository(named: "other")
+        let first = Guarded<String?>(nil)
+        store.once(before: { $0.verb == .commit && $0.key == key.string }) {
+            try await other.push(bytes)
+            let etag = try await store.head(key)?.etag
+            first.change { $0 = etag }
+        }
+        if isStreamed {
+            try await repository.close(repository.stream(bytes, to: repository.uploads.begin().token), as: digest)
+        } else {
+            try await repository.push(bytes)
+        }
+        // What the other one wrote is still there: nobody has written it again.
+        #expect(try await store.head(key)?.etag == first.value)
+        for repository in [repository, other] {
+            #expect(try await repository.blobs.membership(digest) == .held)
+            #expect(try await repository.blobs.get(digest)?.body.contents == bytes)
+        }
+    }
+
     @Test("a broken blob does not pass for the one that could not be stored over it")
     func failedRepair() async throws {
         let bytes = sampleBytes(100)

@@ -30,6 +30,17 @@ struct UploadTokenTests {
         #expect(read.hasher.digest == Digest(of: sampleBytes(length), algorithm: algorithm))
     }
 
+    @Test("so does one with a base", arguments: Digest.Algorithm.allCases)
+    func base(algorithm: Digest.Algorithm) throws {
+        var token = token(1000, algorithm)
+        token.base = UploadBase(digest: Digest(of: sampleBytes(900), algorithm: algorithm), size: 900)
+        let text = signer.text(of: token, repository: name, subject: "alice")
+        #expect(text.utf8.count <= 600)
+        let read = try #require(signer.token(text, repository: name, subject: "alice", now: now))
+        #expect(read.base == token.base && read.offset == 1000)
+        #expect(read.hasher.digest == Digest(of: sampleBytes(1000), algorithm: algorithm))
+    }
+
     @Test("it is for one repository, one subject and one registry, and until it expires")
     func bound() throws {
         let token = token(100)

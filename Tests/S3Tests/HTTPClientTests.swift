@@ -1,4 +1,5 @@
 import EventLoop
+import Glibc
 import S3
 import TestSupport
 import Testing
@@ -154,7 +155,8 @@ struct HTTPClientTests {
             for number in 0..<60 {
                 group.addTask {
                     let request = HTTPRequest(url: "\(server.origin)/\(number)")
-                    #expect(try await client.send(request, limit: 0).status == 200)
+                    let status = try await client.send(request, limit: 0).status
+                    #expect(status == 200)
                 }
             }
             try await group.waitForAll()
@@ -180,5 +182,31 @@ struct HTTPClientTests {
         }.value
         #expect(isCurrent)
         #expect(try await client.send(HTTPRequest(url: server.origin), limit: 0).status == 200)
+    }
+
+    @Test("child processes do not inherit connections")
+    func closesOnExec() async throws {
+        let server = try serve { connection in
+            while true {
+                _ = try connection.request()
+                try connection.answer(200)
+            }
+        }
+        let client = try TestHTTP.client()
+        _ = try await client.send(HTTPRequest(url: server.origin), limit: 0)
+        let sockets = (3..<CInt(4096)).filter { peerPort(of: $0) == server.port }
+        #expect(!sockets.isEmpty)
+        #expect(sockets.allSatisfy { fcntl($0, F_GETFD) & FD_CLOEXEC != 0 })
+        withExtendedLifetime(client) {}
+    }
+
+    /// The port a socket is connected to; nil for other descriptors.
+    private func peerPort(of descriptor: CInt) -> UInt16? {
+        var address = sockaddr_in()
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let status = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getpeername(descriptor, $0, &length) }
+        }
+        return status == 0 && address.sin_family == sa_family_t(AF_INET) ? UInt16(bigEndian: address.sin_port) : nil
     }
 }

@@ -8,19 +8,16 @@ import Testing
 /// Every operation on real servers.
 @Suite("S3Client", .s3, .timeLimit(.minutes(5)))
 struct S3ClientTests {
-    private func client(_ kind: S3Server.Kind = .ceph) throws -> S3Client {
-        try TestS3.client(S3Server.shared(kind))
-    }
-
-    private func failure(_ body: () async throws -> Void) async throws -> S3Error {
-        try #require(await #expect(throws: S3Error.self) { try await body() })
+    /// Starting a server takes its time: on a thread of its own, for the tests share as few as there are cores.
+    private func client(_ kind: S3Server.Kind = .ceph) async throws -> S3Client {
+        try TestS3.client(try await OwnThread.run { try S3Server.shared(kind) })
     }
 
     @Test(
         "an object is written, described, read whole and in part, and deleted",
         arguments: [S3Server.Kind.ceph, .seaweed])
     func objects(kind: S3Server.Kind) async throws {
-        let client = try client(kind)
+        let client = try await client(kind)
         let bytes = sampleBytes(300_000)
         let etag = try await client.putObject(
             "a/b", body: TestS3.pieces(bytes), sha256: SHA256.hash(bytes), contentType: "application/x-test",
@@ -36,7 +33,7 @@ struct S3ClientTests {
         #expect(part.head.size == 300_000)
         #expect(try await part.download.bytes(limit: 300_000) == Array(bytes[100_000..<200_001]))
         #expect(try await client.getObjectBytes("a/b", limit: 300_000)?.bytes == bytes)
-        let tooLarge = try await failure { _ = try await client.getObjectBytes("a/b", limit: 299_999) }
+        let tooLarge = try await s3Failure { _ = try await client.getObjectBytes("a/b", limit: 299_999) }
         #expect(tooLarge.excessiveLength == 300_000)
         try await client.deleteObject("a/b")
         try await client.deleteObject("a/b")
@@ -48,7 +45,7 @@ struct S3ClientTests {
     @Test(
         "keys of all sorts, as they are", arguments: ["a b+c&d<é>'\"=?#%25", "x//y", "a/../b", "./c", "~-_.!*()$,;:@"])
     func keys(key: String) async throws {
-        let client = try client()
+        let client = try await client()
         _ = try await client.putObject(key, body: .bytes([1]))
         #expect(try await client.getObjectBytes(key, limit: 1)?.bytes == [1])
         #expect(try await client.listObjects(prefix: "").objects.map(\.key) == [key])
@@ -61,23 +58,23 @@ struct S3ClientTests {
 
     @Test("conditions of a write", arguments: [S3Server.Kind.ceph, .seaweed])
     func conditions(kind: S3Server.Kind) async throws {
-        let client = try client(kind)
+        let client = try await client(kind)
         let first = try await client.putObject("k", body: .bytes([1]), ifNoneMatch: true)
-        let exists = try await failure { _ = try await client.putObject("k", body: .bytes([2]), ifNoneMatch: true) }
+        let exists = try await s3Failure { _ = try await client.putObject("k", body: .bytes([2]), ifNoneMatch: true) }
         #expect(exists.isPreconditionFailed && !exists.mayHaveSucceeded)
         let second = try await client.putObject("k", body: .bytes([3]), ifMatch: first)
-        let stale = try await failure { _ = try await client.putObject("k", body: .bytes([4]), ifMatch: first) }
+        let stale = try await s3Failure { _ = try await client.putObject("k", body: .bytes([4]), ifMatch: first) }
         #expect(stale.isPreconditionFailed)
         #expect(try await client.getObjectBytes("k", limit: 1)?.bytes == [3])
         #expect(try await client.headObject("k")?.etag == second)
-        let read = try await failure { _ = try await client.getObject("k", ifMatch: first) }
+        let read = try await s3Failure { _ = try await client.getObject("k", ifMatch: first) }
         #expect(read.isPreconditionFailed)
     }
 
     @Test("bytes that are not those of the hash are refused")
     func payloadHash() async throws {
-        let client = try client()
-        let error = try await failure {
+        let client = try await client()
+        let error = try await s3Failure {
             _ = try await client.putObject("k", body: .bytes([1]), sha256: SHA256.hash([2]))
         }
         #expect(error.status == 400)
@@ -86,7 +83,7 @@ struct S3ClientTests {
 
     @Test("a listing in pages, in the order of the keys", arguments: [S3Server.Kind.ceph, .seaweed])
     func listing(kind: S3Server.Kind) async throws {
-        let client = try client(kind)
+        let client = try await client(kind)
         let keys = (0..<25).map { "l/\($0 < 10 ? "0" : "")\($0)" }
         for key in keys.reversed() { _ = try await client.putObject(key, body: .bytes([7])) }
         _ = try await client.putObject("m", body: .none)
@@ -106,7 +103,7 @@ struct S3ClientTests {
 
     @Test("more than one batch is deleted")
     func deleteMany() async throws {
-        let client = try client()
+        let client = try await client()
         let keys = (0..<1005).map { "d/\($0)" }
         try await withThrowingTaskGroup { group in
             for chunk in 0..<8 {
@@ -124,7 +121,7 @@ struct S3ClientTests {
 
     @Test("parts, copied parts, completion, and completion again", arguments: [S3Server.Kind.ceph, .seaweed])
     func multipart(kind: S3Server.Kind) async throws {
-        let client = try client(kind)
+        let client = try await client(kind)
         let bytes = sampleBytes(6 << 20)
         _ = try await client.putObject("source", body: .bytes(Array(bytes.prefix(1000))))
         let id = try await client.createMultipartUpload("m", contentType: "application/x-test")
@@ -143,7 +140,7 @@ struct S3ClientTests {
 
     @Test("an upload that is given up leaves nothing, and giving it up again is fine")
     func abort() async throws {
-        let client = try client()
+        let client = try await client()
         let id = try await client.createMultipartUpload("m")
         _ = try await client.uploadPart("m", uploadID: id, number: 1, body: .bytes([1]))
         let listed = try await client.listMultipartUploads(prefix: "")
@@ -153,7 +150,7 @@ struct S3ClientTests {
         try await client.abortMultipartUpload("m", uploadID: id)
         try await client.abortMultipartUpload("m", uploadID: id)
         #expect(try await client.listMultipartUploads(prefix: "").uploads.isEmpty)
-        let gone = try await failure {
+        let gone = try await s3Failure {
             _ = try await client.uploadPart("m", uploadID: id, number: 2, body: .bytes([1]))
         }
         #expect(gone.isNoSuchUpload)
@@ -161,20 +158,20 @@ struct S3ClientTests {
 
     @Test("a copy keeps or replaces what describes the object")
     func copies() async throws {
-        let client = try client()
+        let client = try await client()
         _ = try await client.putObject("a", body: .bytes([1, 2]), contentType: "x/a", userMetadata: ["m": "1"])
         let etag = try await client.copyObject(from: "a", to: "b")
         _ = try await client.copyObject(from: "a", to: "c", contentType: "x/c", userMetadata: ["m": "2"])
         let (kept, replaced) = (try await client.headObject("b"), try await client.headObject("c"))
         #expect((kept?.contentType, kept?.userMetadata["m"], kept?.etag) == ("x/a", "1", etag))
         #expect((replaced?.contentType, replaced?.userMetadata["m"]) == ("x/c", "2"))
-        let error = try await failure { _ = try await client.copyObject(from: "none", to: "d") }
+        let error = try await s3Failure { _ = try await client.copyObject(from: "none", to: "d") }
         #expect(error.isNoSuchKey)
     }
 
     @Test("presigned URLs work without credentials, with the fields asked for, and not for other methods")
     func presigned() async throws {
-        let client = try client()
+        let client = try await client()
         _ = try await client.putObject("k", body: .bytes([1, 2, 3]))
         let http = try TestHTTP.client()
         let url = try await client.presignedURL(
@@ -188,7 +185,7 @@ struct S3ClientTests {
 
     @Test("the bucket's own questions")
     func bucket() async throws {
-        let client = try client()
+        let client = try await client()
         try await client.headBucket()
         #expect(try await !client.getBucketLocation().isEmpty)
         #expect(try await client.getBucketLifecycle() == nil)
@@ -196,7 +193,7 @@ struct S3ClientTests {
 
     @Test("wrong bucket, key and secret each have their own words")
     func wrong() async throws {
-        let server = try S3Server.shared()
+        let server = try await OwnThread.run { try S3Server.shared() }
         func client(
             bucket: String = S3Server.bucket, key: String = S3Server.accessKeyID,
             secret: String = S3Server.secretAccessKey
@@ -207,12 +204,12 @@ struct S3ClientTests {
             let credentials = StaticCredentials(Credentials(accessKeyID: key, secretAccessKey: secret))
             return S3Client(settings: settings, credentials: credentials, http: try TestHTTP.client())
         }
-        let noBucket = try await failure { _ = try await client(bucket: "nonesuch").getObject("k") }
+        let noBucket = try await s3Failure { _ = try await client(bucket: "nonesuch").getObject("k") }
         #expect(noBucket.isNoSuchBucket)
         #expect(noBucket.description.contains("create the bucket"))
-        let noKey = try await failure { _ = try await client(key: "nobody").getObject("k") }
+        let noKey = try await s3Failure { _ = try await client(key: "nobody").getObject("k") }
         #expect((noKey.status, noKey.code) == (403, "InvalidAccessKeyId"))
-        let noSecret = try await failure { _ = try await client(secret: "wrong").getObject("k") }
+        let noSecret = try await s3Failure { _ = try await client(secret: "wrong").getObject("k") }
         #expect((noSecret.status, noSecret.code) == (403, "SignatureDoesNotMatch"))
     }
 }

@@ -95,7 +95,7 @@ struct S3DocumentsTests {
 
     @Test("the bounds of the waits between attempts double, up to five seconds")
     func backoff() {
-        #expect((1...10).map(Backoff.bound) == [50, 100, 200, 400, 800, 1600, 3200, 5000, 5000, 5000])
+        #expect((1...10).map(Backoff.bound) == [100, 200, 400, 800, 1600, 3200, 5000, 5000, 5000, 5000])
     }
 
     @Test("the budget of repetitions runs out, and successes fill it again")

@@ -87,9 +87,10 @@ import Testing
         try await put(Content.index([child, lost]).bytes, "manifests/a/all/manifest.json")
         let found = try await report().problems
         #expect(found[.missing]?.count == 2 && found.count == 1)
-        #expect(Set(found[.missing]?.examples ?? []) == [
-            "a:all refers to \(lost.digest)", "a:all refers to \(layer.digest)",
-        ])
+        #expect(
+            Set(found[.missing]?.examples ?? []) == [
+                "a:all refers to \(lost.digest)", "a:all refers to \(layer.digest)",
+            ])
     }
 
     /// Stowage keeps a child that was pushed by digest as a record, too, and that is enough.
@@ -158,7 +159,8 @@ import Testing
             try await put(manifest.bytes, "manifests/many/t\(number)/manifest.json")
         }
         let told = Guarded<[Int]>([])
-        let report = try await BucketCheck(store, report: { progress in told.change { $0.append(progress.objects) } }).run()
+        let report = try await BucketCheck(store, report: { progress in told.change { $0.append(progress.objects) } })
+            .run()
         #expect(report.tags == 2500 && report.blobs == 2500 && report.problems.isEmpty)
         #expect(told.value == [1000, 2000, 3000, 4000, 5000])
     }

@@ -56,7 +56,10 @@ import Testing
         ("partsInFlight: 0", ["partsInFlight: expected 1 to 64"]),
         ("partsInFlight: few", ["partsInFlight: expected a whole number (found \"few\")"]),
         ("connections: 1025", ["connections: expected 1 to 1024"]), ("attempts: 0", ["attempts: expected 1 to 20"]),
-        ("timeouts: {connect: 0s, stall: 2h}", ["timeouts.connect: expected 1s to 1h", "timeouts.stall: expected 1s to 1h"]),
+        (
+            "timeouts: {connect: 0s, stall: 2h}",
+            ["timeouts.connect: expected 1s to 1h", "timeouts.stall: expected 1s to 1h"]
+        ),
         (
             "blobStorageClass: COLD STORAGE",
             ["blobStorageClass: expected a storage class, such as STANDARD_IA (found \"COLD STORAGE\")"]
@@ -92,10 +95,12 @@ import Testing
     }
 
     @Test(arguments: [
-        "region: us-gov-west-1", "endpoint: 'http://127.0.0.1:9000'", "partSize: 5MiB", "partSize: 42MiB", "pathStyle: false",
+        "region: us-gov-west-1", "endpoint: 'http://127.0.0.1:9000'", "partSize: 5MiB", "partSize: 42MiB",
+        "pathStyle: false",
         "serverSideEncryption: 'aws:kms', kmsKey: 'arn:aws:kms:eu-west-1:1:key/a-b'", "bufferSize: 32MiB",
         "credentials: {accessKeyID: A, secretAccessKey: B}", "credentials: {source: profile, profile: p}",
-        "credentials: {source: static, accessKeyID: A, secretAccessKeyFile: f}", "blobStorageClass: INTELLIGENT_TIERING",
+        "credentials: {source: static, accessKeyID: A, secretAccessKeyFile: f}",
+        "blobStorageClass: INTELLIGENT_TIERING",
     ])
     func takesWhatIsRight(_ setting: String) throws {
         #expect(try Self.complaints("storage:\n  location: s3://bucket\n  s3: {\(setting)}\n") == [])
@@ -151,7 +156,8 @@ import Testing
     @Test func aSecretNeverShows() throws {
         let secret = "wJalrXUtnFEMI"
         let file = try TemporaryFile(
-            "storage:\n  s3:\n    credentials: {accessKeyID: AKIA, secretAccessKey: \(secret), source: instance}\nx: 1\n")
+            "storage:\n  s3:\n    credentials: {accessKeyID: AKIA, secretAccessKey: \(secret), source: instance}\nx: 1\n"
+        )
         #expect {
             try ConfigurationLoader.load(file: file.path, environment: [:])
         } throws: { error in

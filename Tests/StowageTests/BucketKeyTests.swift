@@ -39,7 +39,9 @@ import Testing
         #expect(BucketKey(ObjectKey(key)) == .lookalike)
     }
 
-    @Test(arguments: ["x", "backup.tar", "logs/2026/1.gz", "s3lo.yaml/x", "Blobs/sha256/\(hex)", "a/manifest.json", " "])
+    @Test(arguments: [
+        "x", "backup.tar", "logs/2026/1.gz", "s3lo.yaml/x", "Blobs/sha256/\(hex)", "a/manifest.json", " ",
+    ])
     func isForeign(_ key: String) {
         #expect(BucketKey(ObjectKey(key)) == .foreign)
     }

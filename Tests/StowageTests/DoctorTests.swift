@@ -94,13 +94,16 @@ import Testing
             ], "\(report.text)")
         #expect(notable[0].details == ["backup/everything.tar"])
         #expect(notable[1].details == ["registry/team/app/_manifests/sha256/abc"])
-        #expect(notable[3].details == ["\(key) has \(layer.bytes.count - 3) bytes, and \(layer.bytes.count) in team/app:1"])
+        #expect(
+            notable[3].details == ["\(key) has \(layer.bytes.count - 3) bytes, and \(layer.bytes.count) in team/app:1"])
     }
 
-    @Test(.s3, arguments: [
-        (S3Operation.putObject, "s3:PutObject"), (.headObject, "s3:GetObject"), (.deleteObject, "s3:DeleteObject"),
-        (.abortMultipartUpload, "s3:AbortMultipartUpload"), (.listObjectsV2, "s3:ListBucket"),
-    ])
+    @Test(
+        .s3,
+        arguments: [
+            (S3Operation.putObject, "s3:PutObject"), (.headObject, "s3:GetObject"), (.deleteObject, "s3:DeleteObject"),
+            (.abortMultipartUpload, "s3:AbortMultipartUpload"), (.listObjectsV2, "s3:ListBucket"),
+        ])
     func aPermissionThatIsMissingHasItsNameInIAM(_ operation: S3Operation, _ action: String) async throws {
         let server = try S3Server.shared()
         let (place, proxy) = (S3Place(on: server), try FaultProxy(to: server))
@@ -113,10 +116,13 @@ import Testing
         #expect(try place.objects().allSatisfy { operation == .deleteObject && $0.key.hasPrefix("registry/_probe/") })
     }
 
-    @Test(.s3, arguments: [
-        ("ExpiredToken", "have expired"), ("RequestTimeTooSkewed", "clock"), ("InvalidAccessKeyId", "does not know"),
-        ("SignatureDoesNotMatch", "secret key"),
-    ])
+    @Test(
+        .s3,
+        arguments: [
+            ("ExpiredToken", "have expired"), ("RequestTimeTooSkewed", "clock"),
+            ("InvalidAccessKeyId", "does not know"),
+            ("SignatureDoesNotMatch", "secret key"),
+        ])
     func aRefusalIsExplained(_ code: String, _ words: String) async throws {
         let server = try S3Server.shared()
         let proxy = try FaultProxy(to: server)
@@ -194,7 +200,8 @@ import Testing
         #expect(BucketExamination.seconds("1994-11-06") == nil)
     }
 
-    private static let abort = "<AbortIncompleteMultipartUpload><DaysAfterInitiation>1</DaysAfterInitiation></AbortIncompleteMultipartUpload>"
+    private static let abort =
+        "<AbortIncompleteMultipartUpload><DaysAfterInitiation>1</DaysAfterInitiation></AbortIncompleteMultipartUpload>"
 
     @Test(arguments: [
         ("<Rule><Status>Enabled</Status><Filter><Prefix></Prefix></Filter>\(abort)</Rule>", true),
@@ -202,12 +209,17 @@ import Testing
         ("<Rule><Status>Enabled</Status><Filter/>\(abort)</Rule>", true),
         ("<Rule><Status>Disabled</Status><Prefix></Prefix>\(abort)</Rule>", false),
         ("<Rule><Status>Enabled</Status><Prefix>b/</Prefix>\(abort)</Rule>", false),
-        ("<Rule><Status>Enabled</Status><Filter><And><Prefix></Prefix><Tag/><Tag><Key>x</Key></Tag></And></Filter>\(abort)</Rule>", false),
+        (
+            "<Rule><Status>Enabled</Status><Filter><And><Prefix></Prefix><Tag/><Tag><Key>x</Key></Tag></And></Filter>\(abort)</Rule>",
+            false
+        ),
         ("<Rule><Status>Enabled</Status><Prefix></Prefix><Expiration><Days>1</Days></Expiration></Rule>", false),
         ("<Rule><Status>Enabled</Status></Rule><Rule><Status>Disabled</Status>\(abort)</Rule>", false),
         ("", false),
     ])
     func aRuleEndsUploadsIfItIsOnAndCoversThem(_ rules: String, _ isEnding: Bool) {
-        #expect(LifecycleRule.endsUploads("<LifecycleConfiguration>\(rules)</LifecycleConfiguration>", prefix: "a/x/") == isEnding)
+        #expect(
+            LifecycleRule.endsUploads("<LifecycleConfiguration>\(rules)</LifecycleConfiguration>", prefix: "a/x/")
+                == isEnding)
     }
 }

@@ -20,11 +20,37 @@ import Testing
                     "stowage_http_request_duration_seconds": "histogram", "stowage_http_request_bytes_total": "counter",
                     "stowage_http_response_bytes_total": "counter", "stowage_http_rejected_total": "counter",
                     "stowage_http_connections": "gauge", "stowage_uploads_total": "counter",
-                    "stowage_store_operations_total": "counter",
+                    "stowage_store_operations_total": "counter", "stowage_store_read_bytes_total": "counter",
+                    "stowage_store_written_bytes_total": "counter",
                 ])
             #expect(metrics.value("stowage_build_info", ["version": Version.current]) == 1)
             #expect(metrics.value("stowage_http_connections") == 1)
         }
+    }
+
+    @Test(.s3) func aServerOnABucketCountsItsRequests() async throws {
+        let server = try await ServerProcess(S3Place(on: try S3Server.shared()))
+        let before = try await Self.read(server)
+        let layer = Content("a layer that is counted")
+        try await server.client.push(layer, to: "app")
+        #expect(try await server.client.has(layer, in: "app"))
+        let metrics = try await Self.read(server)
+        #expect(metrics.types["stowage_s3_requests_total"] == "counter")
+        #expect(metrics.types["stowage_s3_request_duration_seconds"] == "histogram")
+        for (operation, count) in [("PutObject", 2.0), ("GetObject", 1)] {
+            let labels = ["operation": operation, "result": "ok"]
+            let name = "stowage_s3_requests_total"
+            #expect(metrics.value(name, labels) - before.value(name, labels) == count, "\(operation)")
+        }
+        for name in ["stowage_store_written_bytes_total", "stowage_store_read_bytes_total"] {
+            #expect(metrics.value(name) - before.value(name) == Double(layer.bytes.count), "\(name)")
+        }
+        #expect(metrics.value("stowage_s3_sent_bytes_total") >= Double(layer.bytes.count))
+        #expect(metrics.value("stowage_s3_received_bytes_total") >= Double(layer.bytes.count))
+        #expect(metrics.value("stowage_s3_retries_total") == 0)
+        #expect(metrics.value("stowage_s3_buffer_bytes") == 0)
+        #expect(metrics.value("stowage_s3_buffer_peak_bytes") > 0)
+        #expect(try await server.stop() == .status(0))
     }
 
     @Test func requestsAreCountedByEndpointMethodAndStatus() async throws {

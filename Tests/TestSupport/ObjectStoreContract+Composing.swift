@@ -31,7 +31,8 @@ extension ObjectStoreContract {
             for metadata in [ObjectMetadata(), manifest] {
                 let (sources, bytes) = try await parts(sizes, in: store)
                 let key = ObjectKey("blobs/\(sizes.count)/\(bytes.count)")
-                let info = try await store.compose(sources, keeping: [], at: key, metadata: metadata, condition: .always)
+                let info = try await store.compose(
+                    sources, keeping: [], at: key, metadata: metadata, condition: .always)
                 #expect(info.size == bytes.count)
                 #expect(info.metadata == metadata)
                 #expect(try await info.isSame(as: store.head(key)))
@@ -78,7 +79,8 @@ extension ObjectStoreContract {
             let before = try await store.head("made")
             let (sources, _) = try await parts(sizes, in: store)
             let error = await storeError {
-                try await store.compose(sources, keeping: [], at: "made", metadata: ObjectMetadata(), condition: .absent)
+                try await store.compose(
+                    sources, keeping: [], at: "made", metadata: ObjectMetadata(), condition: .absent)
             }
             #expect(error == .preconditionFailed("made"))
             #expect(try await store.head("made") == before)
@@ -105,7 +107,8 @@ extension ObjectStoreContract {
     private static func repeatedSources(_ store: any ObjectStore) async throws {
         let (sources, bytes) = try await parts([10, 20], in: store)
         let first = sources[0]
-        try await store.compose([first, sources[1], first], keeping: [], at: first, metadata: manifest, condition: .always)
+        try await store.compose(
+            [first, sources[1], first], keeping: [], at: first, metadata: manifest, condition: .always)
         #expect(try await store.contents(first) == bytes + bytes.prefix(10))
         try await store.compose([first], keeping: [], at: first, metadata: ObjectMetadata(), condition: .always)
         #expect(try await store.contents(first) == bytes + bytes.prefix(10))

@@ -31,7 +31,8 @@ extension ObjectStoreContract {
         let winners = try await winners(of: 32) { number in
             let (key, metadata) = (ObjectKey("race/one"), ObjectMetadata(contentType: "number/\(number)"))
             if number < 8 {
-                try await store.compose([ObjectKey("part/\(number)")], keeping: [], at: key, metadata: metadata, condition: .absent)
+                try await store.compose(
+                    [ObjectKey("part/\(number)")], keeping: [], at: key, metadata: metadata, condition: .absent)
             } else {
                 let writer = try await store.writer(expecting: key, size: nil)
                 try await writer.append(pattern(10, seed: number).span.bytes)

@@ -162,8 +162,14 @@ extension ObjectStoreContract {
                 { try await store.put([], at: key) },
                 { try await store.put(pattern(1), at: key, ObjectMetadata(), .absent) },
                 { try await store.delete([key]) },
-                { try await store.compose([key], keeping: [], at: "made", metadata: ObjectMetadata(), condition: .always) },
-                { try await store.compose(["good/key"], keeping: [], at: key, metadata: ObjectMetadata(), condition: .always) },
+                {
+                    try await store.compose(
+                        [key], keeping: [], at: "made", metadata: ObjectMetadata(), condition: .always)
+                },
+                {
+                    try await store.compose(
+                        ["good/key"], keeping: [], at: key, metadata: ObjectMetadata(), condition: .always)
+                },
                 {
                     let writer = try await store.writer(expecting: "staging/1", size: nil)
                     try await writer.commit(to: key, metadata: ObjectMetadata(), condition: .always)

@@ -91,6 +91,11 @@ package struct S3Place: Sendable {
     /// Removes an object.
     package func delete(_ key: String) throws { _ = try expect(204, "DELETE", key) }
 
+    /// Removes every object, for a test that stores much: the server keeps all of it in memory.
+    package func removeAll() throws {
+        for object in try objects() { try delete(object.key) }
+    }
+
     /// The text of an element that comes once; the keys of the registry need no entities.
     private static func element(_ name: String, of text: Substring) throws -> Substring {
         let parts = text.split(separator: "<\(name)>", maxSplits: 1, omittingEmptySubsequences: false)

@@ -13,6 +13,9 @@ package struct S3loBucket: Sendable {
         package let chunks: [String]
         /// The digest of the tar.
         package let raw: Digest
+
+        /// The digest as text.
+        package var address: String { digest.string }
     }
 
     /// Every object, by its key.
@@ -111,6 +114,9 @@ package struct S3loBucket: Sendable {
     // MARK: Bytes
 
     package static func digest(_ bytes: [UInt8]) -> Digest { Digest(algorithm: .sha256, bytes: SHA256.hash(bytes)) }
+
+    /// The digest as text, for tests that know no other type of it.
+    package static func address(_ bytes: [UInt8]) -> String { digest(bytes).string }
 
     private static func descriptor(_ type: String, _ digest: Digest, _ size: Int) -> String {
         #"{"mediaType":"\#(type)","digest":"\#(digest)","size":\#(size)}"#

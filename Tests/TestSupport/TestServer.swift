@@ -71,7 +71,7 @@ package final class TestServer: Sendable {
 
     /// The pool all test servers share.
     package static let blockingWork = BlockingWork()
-    fileprivate static let http = Result { HTTPClient(loops: try loops.get()) }
+    static let http = Result { HTTPClient(loops: try loops.get()) }
     private static let loops = Result { try (0..<2).map { try EventLoop(name: "test-\($0)") } }
 
     package let store: any ObjectStore

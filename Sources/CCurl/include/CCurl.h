@@ -19,7 +19,8 @@ CURLcode ccurl_set_string(CURL *easy, CURLoption option, const char *value);
 CURLcode ccurl_set_pointer(CURL *easy, CURLoption option, void *value);
 CURLcode ccurl_set_list(CURL *easy, CURLoption option, struct curl_slist *value);
 
-/// Sets all functions that carry bytes, and `context` as what each of them and CURLOPT_PRIVATE is given.
+/// Sets all functions that carry bytes, with `context` as what each of them and CURLOPT_PRIVATE is given, and one that
+/// makes sockets no child process inherits.
 CURLcode ccurl_set_functions(
     CURL *easy, void *context, ccurl_data_function write, ccurl_data_function header, ccurl_data_function read,
     ccurl_seek_function seek, ccurl_prerequest_function prerequest);

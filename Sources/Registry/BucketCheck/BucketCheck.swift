@@ -39,7 +39,11 @@ package struct BucketCheck: Sendable {
             for object in page.objects { note(object, &result, &content, &tasks) }
             progress.objects += page.objects.count
             progress.manifests += tasks.count
-            for problem in try await problems(tasks, content, done) { result.add(problem) }
+            // Tags first: problems are told by the names people know.
+            for isTag in [true, false] {
+                let tasks = tasks.filter { $0.isTag == isTag }
+                for problem in try await problems(tasks, content, done) { result.add(problem) }
+            }
             report(progress)
             guard page.isTruncated, let last = page.objects.last else { return result }
             position = last.key.string
@@ -57,6 +61,10 @@ package struct BucketCheck: Sendable {
         case tag(ObjectKey, RepositoryName, Tag)
         case manifest(ObjectKey, RepositoryName, Digest)
         case referrer(ObjectKey, Digest, RepositoryName)
+
+        fileprivate var isTag: Bool {
+            if case .tag = self { true } else { false }
+        }
     }
 
     private func note(

@@ -34,7 +34,9 @@ struct ManifestCheck: Sendable {
         do {
             object = try await store.bytes(of: key, limit: Manifest.maximumSize)
         } catch ObjectStoreError.tooLarge(_, let size) {
-            return [BucketProblem(kind: .unreadableManifest, text: "\(key): \(size) bytes are more than a manifest has")]
+            return [
+                BucketProblem(kind: .unreadableManifest, text: "\(key): \(size) bytes are more than a manifest has")
+            ]
         }
         guard let object else { return [] }
         let digest = Digest(of: object.bytes, algorithm: expected?.algorithm ?? .sha256)

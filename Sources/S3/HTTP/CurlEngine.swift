@@ -143,7 +143,14 @@ package actor CurlEngine {
     /// libcurl is done with a handle.
     private func ended(_ handle: CurlHandle, _ result: CURLcode) {
         guard let transfer = handle.transfer else { return }
-        if result != CURLE_OK, transfer.failure == nil { transfer.failure = handle.failure(result) }
+        if transfer.failure == nil {
+            if result != CURLE_OK {
+                transfer.failure = handle.failure(result)
+            } else if !transfer.isHeadComplete {
+                // To libcurl a head that breaks off is a whole answer.
+                transfer.failure = HTTPTransportError("the head of the answer ends early", phase: transfer.phase)
+            }
+        }
         retire(transfer, handle)
     }
 

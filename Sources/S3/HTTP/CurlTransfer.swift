@@ -80,6 +80,7 @@ final class CurlTransfer: @unchecked Sendable {
     func wait(isolation: isolated (any Actor)? = #isolation, while isNeeded: () -> Bool) async {
         await withUnsafeContinuation { continuation in
             if isNeeded() {
+                precondition(waiter == nil, "two readers of one answer")
                 waiter = continuation
             } else {
                 continuation.resume()

@@ -22,7 +22,9 @@ enum StorageLocation: Equatable, Sendable {
         }
         let path = text.dropFirst(Self.scheme.count)
         let name = String(path.prefix { $0 != "/" })
-        if let flaw = Self.flaw(ofBucket: name) { throw Problem(description: "\(flaw) (found \(name.debugDescription))") }
+        if let flaw = Self.flaw(ofBucket: name) {
+            throw Problem(description: "\(flaw) (found \(name.debugDescription))")
+        }
         var prefix = path.dropFirst(name.count + 1)
         if prefix.count > 1, prefix.hasSuffix("/") { prefix.removeLast() }
         if let flaw = Self.flaw(ofPrefix: prefix) {

@@ -130,7 +130,9 @@ struct BucketExamination: Sendable {
                 report.add("lifecycle", .ok, "a rule of the bucket ends unfinished multipart uploads")
                 return
             }
-            report.add("lifecycle", .advice, "no rule ends unfinished multipart uploads, which cost money; apply:", rule.advice)
+            report.add(
+                "lifecycle", .advice, "no rule ends unfinished multipart uploads, which cost money; apply:", rule.advice
+            )
         } catch let error as S3Error where error.code == "AccessDenied" {
             report.add("lifecycle", .advice, "it cannot be read; allow s3:GetLifecycleConfiguration to have it checked")
         } catch let error as S3Error where error.isNotImplemented || error.status == 405 || error.status == 400 {

@@ -1,5 +1,6 @@
 import HTTPServer
 import ObjectStorage
+import Registry
 import S3
 import Synchronization
 
@@ -36,6 +37,9 @@ final class Metrics: Sendable {
         var rejected = 0
         var bucketRequests: [StoreKey: Int] = [:]
         var bucketDurations: [String: Histogram] = [:]
+        var bucketRetries = 0
+        var bucketBytesSent = 0
+        var bucketBytesReceived = 0
         var bytesRead = 0
         var bytesWritten = 0
     }
@@ -45,8 +49,8 @@ final class Metrics: Sendable {
         var openConnections = 0
         /// Bytes on their way into a bucket, now and at most; nil for a directory.
         var partMemory: (used: Int, peak: Int)?
-        /// Bytes of blobs kept on a local disk; nil for a directory.
-        var blobCacheBytes: Int?
+        /// Blobs kept on a local disk; nil for a directory.
+        var blobCache: (bytes: Int, counts: BlobCache.Counts)?
     }
 
     /// Upper bounds of the latency buckets in nanoseconds, and how they are written in seconds.
@@ -97,6 +101,9 @@ final class Metrics: Sendable {
         state.withLock { state in
             state.bucketRequests[key, default: 0] += 1
             state.bucketDurations[attempt.operation, default: Histogram()].add(nanoseconds)
+            if attempt.isRepeated { state.bucketRetries += 1 }
+            state.bucketBytesSent += attempt.bytesSent
+            state.bucketBytesReceived += attempt.bytesReceived
         }
     }
 
@@ -178,9 +185,23 @@ final class Metrics: Sendable {
         histograms(
             "stowage_s3_request_duration_seconds", "From the beginning of a request to the head of its answer.",
             "operation", state.bucketDurations, &out)
+        out.counter("stowage_s3_retries_total", "Requests that were sent again.", state.bucketRetries)
+        out.counter(
+            "stowage_s3_sent_bytes_total", "Bytes of request bodies to the bucket.", state.bucketBytesSent)
+        out.counter(
+            "stowage_s3_received_bytes_total", "Bytes of answers from the bucket, as announced.",
+            state.bucketBytesReceived)
         out.gauge("stowage_s3_buffer_bytes", "Memory for bytes on their way into the bucket.", memory.used)
         out.gauge("stowage_s3_buffer_peak_bytes", "The most of it since the start.", memory.peak)
-        out.gauge("stowage_pull_cache_bytes", "Blobs kept on the local disk.", gauges.blobCacheBytes ?? 0)
+        guard let cache = gauges.blobCache else { return }
+        out.gauge("stowage_pull_cache_bytes", "Blobs kept on the local disk.", cache.bytes)
+        let name = "stowage_pull_cache_requests_total"
+        out.family(name, "counter", "Blobs from a file, by a fetch that was under way, and by one of their own.")
+        for (result, count) in [
+            ("hit", cache.counts.hits), ("shared", cache.counts.shared), ("miss", cache.counts.misses),
+        ] {
+            out.sample(name, [("result", result)], String(count))
+        }
     }
 
     private func histograms(

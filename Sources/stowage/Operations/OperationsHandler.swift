@@ -3,15 +3,17 @@ import HTTPServer
 /// The endpoints for whoever runs the server; everything else goes to the registry.
 final class OperationsHandler: HTTPHandler {
     private let registry: any HTTPHandler
+    private let statistics: StatisticsService
     private let metrics: @Sendable () -> [UInt8]
     private let readiness: Readiness
     private let isDraining: @Sendable () -> Bool
 
     init(
-        registry: any HTTPHandler, metrics: @escaping @Sendable () -> [UInt8], readiness: Readiness,
-        isDraining: @escaping @Sendable () -> Bool
+        registry: any HTTPHandler, statistics: StatisticsService, metrics: @escaping @Sendable () -> [UInt8],
+        readiness: Readiness, isDraining: @escaping @Sendable () -> Bool
     ) {
         self.registry = registry
+        self.statistics = statistics
         self.metrics = metrics
         self.readiness = readiness
         self.isDraining = isDraining
@@ -26,8 +28,22 @@ final class OperationsHandler: HTTPHandler {
         case "/metrics":
             let type = "text/plain; version=0.0.4; charset=utf-8"
             return answer(request, Response(.ok, fields: [("Content-Type", type)], body: .bytes(metrics())))
+        case "/api/v1/stats": return answer(request, try stats())
         default: return try await registry.respond(to: request)
         }
+    }
+
+    /// The last report; while there is none, when to ask again.
+    private func stats() throws -> Response {
+        var response: Response
+        switch statistics.answer() {
+        case .report(let report):
+            return Response(.ok, fields: [("Content-Type", "application/json")], body: .bytes(try report.json))
+        case .pending: response = .text(.serviceUnavailable, "the statistics are being computed; ask again")
+        case .failed: response = .text(.serviceUnavailable, "the statistics could not be computed; the log has why")
+        }
+        response.fields.append(("Retry-After", "5"))
+        return response
     }
 
     private func answer(_ request: Request, _ response: Response) -> Response {

@@ -1,5 +1,5 @@
-import OCI
 import Foundation
+import OCI
 import Registry
 
 /// Statistics as `stowage stats --output json` and `GET /api/v1/stats` write them; sizes are bytes, costs dollars.

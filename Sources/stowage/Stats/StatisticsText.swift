@@ -49,9 +49,9 @@ struct StatisticsText {
         for repository in shown {
             let length = max(1, Int((Double(repository.logicalBytes) / unit).rounded()))
             let bar = Self.padded(String(repeating: "█", count: length), Self.barWidth)
-            let tags = repository.tags == 1 ? "1 tag" : "\(repository.tags) tags"
             lines.append(
-                "  \(Self.padded(repository.name, width)) \(bar) \(Self.size(repository.logicalBytes)), \(tags)")
+                "  \(Self.padded(repository.name, width)) \(bar) \(Self.size(repository.logicalBytes)), "
+                    + Self.tags(repository.tags))
         }
         if report.images > shown.count { lines.append("  and \(report.images - shown.count) more") }
         return lines
@@ -69,7 +69,9 @@ struct StatisticsText {
                 let more = layer.tags - min(layer.tags, Self.namedUsers)
                 let users = layer.users.prefix(Self.namedUsers).joined(separator: " ")
                 let rest = more > 0 ? " and \(more) more" : ""
-                return ["  \(layer.digest)  \(Self.size(layer.size)) in \(layer.tags) tags", "    \(users)\(rest)"]
+                return [
+                    "  \(layer.digest)  \(Self.size(layer.size)) in \(Self.tags(layer.tags))", "    \(users)\(rest)",
+                ]
             }
     }
 
@@ -84,6 +86,8 @@ struct StatisticsText {
         let digits = unit == 0 || value >= 100 ? 0 : value >= 10 ? 1 : 2
         return String(format: "%.\(digits)f", value) + " " + units[unit]
     }
+
+    private static func tags(_ count: Int) -> String { count == 1 ? "1 tag" : "\(count) tags" }
 
     private static func dollars(_ amount: Double) -> String { "$" + String(format: "%.2f", amount) }
 

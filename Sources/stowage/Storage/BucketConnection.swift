@@ -134,7 +134,8 @@ extension Configuration.Storage.S3.Credentials {
             let text = try ConfigurationFile.text(at: secretAccessKeyFile, setting: setting)
             let secret = text.trimmingCharacters(in: .whitespacesAndNewlines)
             guard !secret.isEmpty, secret.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
-                throw ConfigurationError("\(setting): \(secretAccessKeyFile) does not have a secret key and nothing else")
+                throw ConfigurationError(
+                    "\(setting): \(secretAccessKeyFile) does not have a secret key and nothing else")
             }
             return secret
         }

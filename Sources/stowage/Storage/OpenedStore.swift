@@ -69,7 +69,9 @@ enum OpenedStore: Sendable {
             if readOnly { return }
             try await WriteSettingsCheck(connection: connection).run()
             let order = try await connection.store.probeCapabilities(readOnly: false)[.listOrder]
-            if let consequence = order.consequence { throw ConfigurationError("the bucket \(store.location): \(consequence)") }
+            if let consequence = order.consequence {
+                throw ConfigurationError("the bucket \(store.location): \(consequence)")
+            }
         } catch let error as ConfigurationError {
             throw error
         } catch {

@@ -19,10 +19,15 @@ enum Storage: String, CaseIterable, Sendable {
         /// Gives every key and its bytes.
         private let list: @Sendable () throws -> [String: Int]
 
+        /// Stores an object behind the server's back.
+        let put: @Sendable (_ bytes: [UInt8], _ key: String) throws -> Void
+
         fileprivate init(
-            options: [String], environment: [String: String], list: @escaping @Sendable () throws -> [String: Int]
+            options: [String], environment: [String: String],
+            put: @escaping @Sendable (_ bytes: [UInt8], _ key: String) throws -> Void,
+            list: @escaping @Sendable () throws -> [String: Int]
         ) {
-            (self.options, self.environment, self.list) = (options, environment, list)
+            (self.options, self.environment, self.put, self.list) = (options, environment, put, list)
         }
 
         /// How many bytes are stored under every key.
@@ -34,11 +39,20 @@ enum Storage: String, CaseIterable, Sendable {
         switch self {
         case .directory:
             let path = scratch.file("storage")
-            return Place(options: ["--storage", path], environment: [:]) { try Self.files(below: path) }
+            return Place(options: ["--storage", path], environment: [:]) { bytes, key in
+                let file = URL(filePath: "\(path)/\(key)")
+                try FileManager.default.createDirectory(
+                    at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+                try Data(bytes).write(to: file, options: .atomic)
+            } list: {
+                try Self.files(below: path)
+            }
         case .bucket:
             let bucket = S3Place(on: try S3Server.shared())
             let options = ["--storage", bucket.location] + bucket.options(through: proxy)
             return Place(options: options, environment: S3Server.environment) {
+                try bucket.put($0, $1)
+            } list: {
                 Dictionary(uniqueKeysWithValues: try bucket.objects().map { ($0.key, $0.size) })
             }
         }

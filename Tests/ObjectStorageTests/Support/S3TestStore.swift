@@ -2,6 +2,7 @@ import EventLoop
 import ObjectStorage
 import S3
 import TestSupport
+import Testing
 
 /// An empty store in a place of its own of a real bucket.
 struct S3TestStore {
@@ -50,4 +51,14 @@ final class S3AttemptCounter: Sendable {
     subscript(operation: String) -> Int { operations.count { $0 == operation } }
 
     func reset() { attempts.change { $0 = [] } }
+}
+
+/// The reason of the `unavailable` that `body` throws; records an issue when it throws something else or nothing.
+func unavailability(
+    _ body: () async throws -> Void, sourceLocation: SourceLocation = #_sourceLocation
+) async -> String {
+    let error = await storeError(body, sourceLocation: sourceLocation)
+    if case .unavailable(let reason) = error { return reason }
+    if let error { Issue.record(error, sourceLocation: sourceLocation) }
+    return ""
 }

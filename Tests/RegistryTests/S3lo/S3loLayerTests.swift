@@ -183,6 +183,33 @@ struct S3loLayerTests {
         #expect(count < fixture.layer.bytes.count)
     }
 
+    @Test("a recipe with random changes is refused, or one whose sizes add up")
+    func mutations() throws {
+        var generator = SeededGenerator(for: "recipes")
+        let recipe = fixture.bucket.objects[fixture.recipe] ?? []
+        #expect(try S3loLayer(recipe: recipe, of: fixture.layer.digest).size == fixture.layer.bytes.count)
+        for _ in 0..<2000 {
+            var changed = recipe
+            for _ in 0..<Int.random(in: 1...4, using: &generator) {
+                let index = changed.indices.randomElement(using: &generator) ?? 0
+                switch Int.random(in: 0..<3, using: &generator) {
+                case 0: changed[index] = UInt8.random(in: 0x20...0x7E, using: &generator)
+                case 1: changed.remove(at: index)
+                default: changed.insert(UInt8(ascii: "9"), at: index)
+                }
+            }
+            do {
+                let layer = try S3loLayer(recipe: changed, of: fixture.layer.digest)
+                #expect(layer.pieces.first?.bytes.lowerBound == 0 && layer.size > 0)
+                for (one, next) in zip(layer.pieces, layer.pieces.dropFirst()) {
+                    #expect(one.bytes.upperBound == next.bytes.lowerBound && !next.bytes.isEmpty)
+                }
+            } catch {
+                #expect(error.description.isEmpty == false)
+            }
+        }
+    }
+
     // MARK: Presence
 
     @Test("manifests refer to it, mounts take it, visibility guards it")

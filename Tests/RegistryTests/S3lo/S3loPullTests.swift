@@ -118,6 +118,10 @@ struct S3loPullTests {
         #expect(try await app.manifests.get(.tag(try Tag("multi"))).bytes == sample.multi)
         #expect(try await app.manifests.get(.digest(digest(sample.children[0]))).bytes == sample.children[0])
         #expect(!observed.operations.contains { $0.verb == .put })
+        // What nobody could link is visible all the same.
+        let tenant = try registry.repository(named: "app", visibility: .linkedBlobs)
+        let layer = try S3loBucket.layer(of: sample.children[1])
+        #expect(try await tenant.blobs.find(layer.digest)?.size == layer.size)
     }
 
     @Test("an unknown digest costs one listing once the tags are known", arguments: [StoreKind.memory, .directory])
@@ -141,34 +145,60 @@ struct S3loPullTests {
         #expect(try await app.manifests.get(.digest(digest(fresh))).bytes == fresh)
     }
 
-    @Test("what was deleted stays deleted", arguments: StoreKind.allCases)
-    func deletion(kind: StoreKind) async throws {
-        let opened = try TestStore(kind)
-        try await sample.bucket.write(to: opened.store)
-        let registry = try await Repositories.open(opened.store)
-        let app = try registry.repository(named: "app")
-        // Never read before: top-level, then a child that its index still names.
-        try await app.manifests.delete(digest(sample.chunked))
-        await expectUnknown(.digest(digest(sample.chunked)), in: app)
-        #expect(try await app.tagList() == ["bare", "multi"])
-        _ = try await app.manifests.get(.tag(try Tag("multi")))
-        try await app.manifests.delete(digest(sample.children[0]))
-        await expectUnknown(.digest(digest(sample.children[0])), in: app)
-        let elsewhere = try await Repositories.open(opened.store).repository(named: "app")
-        await expectUnknown(.digest(digest(sample.children[0])), in: elsewhere)
+    @Test("what is no manifest is read once, and recorded tags are not read again when they are looked at again")
+    func readOnce() async throws {
+        let clock = Guarded(1000)
+        let observed = ObservedObjectStore(MemoryObjectStore())
+        let app = try await Repositories.open(observed) { clock.value }.repository(named: "app")
+        try await app.push(emptyConfig)
+        for number in 0..<5 { try await app.put(image(number), tags: "own\(number)") }
+        var bucket = S3loBucket()
+        bucket.tag("app", "junk", Array("no manifest".utf8))
+        bucket.tag("app", "large", [UInt8](repeating: 0x20, count: Manifest.maximumSize + 1))
+        try await bucket.write(to: observed)
+        await expectUnknown(.digest(Digest(of: [1])), in: app)
+        for seconds in [0, 120] {
+            clock.change { $0 += seconds }
+            observed.reset()
+            await expectUnknown(.digest(Digest(of: [1])), in: app)
+            #expect(!observed.operations.contains { $0.verb != .list && $0.key.hasPrefix("manifests/") })
+        }
     }
 
-    @Test("a tag that is deleted while it is adopted leaves no record")
-    func deletedMeanwhile() async throws {
+    @Test("a repository of many tags is listed every ten seconds at most, unless some are s3lo's")
+    func manyTags() async throws {
+        let clock = Guarded(1000)
         let observed = ObservedObjectStore(MemoryObjectStore())
+        let app = try await Repositories.open(observed) { clock.value }.repository(named: "app")
+        try await app.push(emptyConfig)
+        let tags = try (0..<1000).map { try Tag("v\($0)") }
+        _ = try await app.manifests.put(image(1), contentType: nil, expected: nil, tags: tags)
+        await expectUnknown(.digest(Digest(of: [1])), in: app)
+        observed.reset()
+        await expectUnknown(.digest(Digest(of: [1])), in: app)
+        #expect(observed.operations.map(\.verb) == [.bytes])
         try await sample.bucket.write(to: observed)
-        let registry = try await Repositories.open(observed)
-        let plain = try registry.repository(named: "team/plain")
-        observed.once(before: { $0.verb == .put && $0.key.hasPrefix("registry/_catalog") }) {
-            try await plain.tags.delete(try Tag("v1"))
+        clock.change { $0 += 10 }
+        for child in sample.children {
+            #expect(try await app.manifests.get(.digest(digest(child))).bytes == child)
         }
-        #expect(try await plain.manifests.get(.tag(try Tag("v1"))).bytes == sample.plain)
-        #expect(try await plain.manifests.record(digest(sample.plain)) == nil)
+        #expect(try await app.manifests.get(.digest(digest(sample.chunked))).bytes == sample.chunked)
+    }
+
+    @Test("a copy of a bucket without records is read by digest as well")
+    func copied() async throws {
+        let store = MemoryObjectStore()
+        let repository = try await Repositories.open(store).repository(named: "app")
+        try await repository.push(emptyConfig)
+        let child = try await repository.put(image(1), byDigest: true)
+        let parent = try await repository.put(index([child]), tags: "v1")
+        let alone = try await repository.put(image(2), byDigest: true)
+        let records = try await store.keys().filter { $0.hasPrefix("registry/app/") }
+        try await store.delete(records.map { ObjectKey($0) })
+        let copy = try await Repositories.open(store).repository(named: "app")
+        for digest in [child, parent, alone] {
+            #expect(try await copy.manifests.get(.digest(digest)).digest == digest)
+        }
     }
 
     @Test("junk and images that cannot be pulled spoil nothing")
@@ -188,16 +218,21 @@ struct S3loPullTests {
         #expect(try await app.manifests.get(.tag(try Tag("dangling"))).mediaType == .ociIndex)
         await expectUnknown(.digest(Digest(of: [7])), in: app)
     }
-
-    private func expectUnknown(_ reference: Reference, in repository: Repository) async {
-        await #expect { try await repository.manifests.get(reference) } throws: { error in
-            (error as? RegistryError)?.code == .manifestUnknown
-        }
-    }
 }
 
 extension Repositories {
     func allNames() async throws -> [String] {
         try await names(after: nil, limit: 1000).names.map(\.string)
+    }
+}
+
+/// Expects that the repository has no such manifest.
+func expectUnknown(
+    _ reference: Reference, in repository: Repository, sourceLocation: SourceLocation = #_sourceLocation
+) async {
+    await #expect(sourceLocation: sourceLocation) {
+        try await repository.manifests.get(reference)
+    } throws: { error in
+        (error as? RegistryError)?.code == .manifestUnknown
     }
 }

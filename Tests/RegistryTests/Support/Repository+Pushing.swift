@@ -40,6 +40,14 @@ extension Repository {
         return try await upload.suspend()
     }
 
+    /// Sends bytes without saying that they are a piece, and returns the token to go on with.
+    func stream(_ bytes: [UInt8], to token: String) async throws -> String {
+        let upload = try await uploads.resume(token)
+        try await upload.start(expecting: nil, size: nil, isStreamed: true)
+        try await upload.append(bytes.span.bytes)
+        return try await upload.suspend()
+    }
+
     /// Sends the closing request of an upload.
     func close(_ token: String, _ bytes: [UInt8] = [], as digest: Digest) async throws {
         let upload = try await uploads.resume(token)

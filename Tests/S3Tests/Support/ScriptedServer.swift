@@ -50,8 +50,12 @@ final class ScriptedServer: Sendable {
         func accept(_ opened: Guarded<Int>, _ noted: Guarded<[ScriptedRequest]>) -> ScriptedConnection? {
             var entry = pollfd(fd: socket.number, events: Int16(POLLIN), revents: 0)
             guard poll(&entry, 1, 50) == 1 else { return nil }
-            let descriptor = Glibc.accept(socket.number, nil, nil)
+            // A child process must not inherit it, or it stays open when its script ends. Without descriptors there is
+            // no connection, which the client notices.
+            guard let accepted = try? socket.accept() else { return nil }
+            let descriptor = fcntl(accepted.number, F_DUPFD_CLOEXEC, 0)
             guard descriptor >= 0 else { return nil }
+            _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) & ~O_NONBLOCK)
             let number = opened.change { count in
                 count += 1
                 return count
@@ -71,7 +75,7 @@ struct ScriptedRequest: Sendable {
     /// The value of a field; nil if there is none.
     func field(_ name: String) -> String? {
         for line in head.split(separator: "\r\n").dropFirst() {
-            let parts = line.split(separator: ":", maxSplits: 1)
+            let parts = line.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
             if parts.count == 2, parts[0].lowercased() == name.lowercased() {
                 return parts[1].drop { $0 == " " }.description
             }

@@ -175,9 +175,14 @@ struct SampleImage: Sendable {
     /// `layerSize`: bytes of the larger blob.
     init(_ note: String, layerSize: Int = 100_000) {
         config = Content("config of \(note)")
-        layer = Content(sampleBytes(layerSize, seed: note.utf8.reduce(0) { $0 &* 31 &+ Int($1) }))
+        var bytes = Array(note.utf8.prefix(layerSize))
+        while bytes.count < layerSize { bytes += Self.filler.prefix(layerSize - bytes.count) }
+        layer = Content(bytes)
         manifest = Content.manifest(config: config, layers: [layer], note: note)
     }
+
+    /// Of a length that no part is a multiple of, so that parts in the wrong order show.
+    private static let filler = sampleBytes((1 << 20) + 4093)
 
     /// Pushes all of it through `attempts`, each step as often as it takes.
     func push(_ attempts: S3Attempts, as form: PushForm, to name: String) async throws {

@@ -26,9 +26,10 @@ extension Robustness {
                         }
                     }
                 }
-                try await OwnThread.run { try await Self.kill(bucket, acknowledged) }
+                let killed = await Result { try await OwnThread.run { try await Self.kill(bucket, acknowledged) } }
                 isOver.change { $0 = true }
                 try await group.waitForAll()
+                try killed.get()
             }
             let attempts = S3Attempts(server.client)
             for entry in acknowledged.value { try await entry.image.pull(attempts, from: entry.name) }
@@ -50,7 +51,8 @@ extension Robustness {
             until isOver: () -> Bool
         ) async throws {
             let attempts = S3Attempts(client)
-            for number in 0... where !isOver() {
+            for number in 0... {
+                if isOver() { return }
                 let form = PushForm.allCases[(pusher + number) % PushForm.allCases.count]
                 let size = [1000, 200_000, 12 << 20][(pusher * 2 + number) % 3]
                 let image = SampleImage("outage \(pusher) \(number)", layerSize: size)
@@ -109,6 +111,17 @@ extension Robustness {
             try await image.pull(attempts, from: "app")
             try await SampleImage("new").push(attempts, as: .streamed, to: "app")
             #expect(try await server.stop() == .status(0))
+        }
+    }
+}
+
+extension Result where Failure == any Error, Success: Sendable {
+    /// What `body` returns or throws.
+    fileprivate init(_ body: () async throws -> Success) async {
+        do {
+            self = .success(try await body())
+        } catch {
+            self = .failure(error)
         }
     }
 }

@@ -37,6 +37,7 @@ extension Robustness {
             for server in servers { #expect(try await server.stop() == .status(0)) }
             _ = try StorageCheck(place).contentHashesToItsName()
             #expect(try place.unfinishedUploads() == [])
+            try place.removeAll()
         }
 
         /// One request more, so that the next upload begins elsewhere.
@@ -90,7 +91,7 @@ extension Robustness {
             var number = 0
             var wasKilled = true
             while wasKilled {
-                let image = SampleImage("\(form) \(side) \(number)", layerSize: 11 << 20)
+                let image = SampleImage("\(form) \(side) \(number)", layerSize: 6 << 20)
                 let replica = try await Self.start(place, through: proxy)
                 proxy.behave()
                 proxy.add(
@@ -107,6 +108,7 @@ extension Robustness {
             #expect(try storage.tagsLeadToEverything() == number)
             #expect(try storage.contentHashesToItsName() >= number)
             proxy.stop()
+            try place.removeAll()
         }
 
         /// Pushes through the first one; what that does not answer, the second one does.

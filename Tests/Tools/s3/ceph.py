@@ -71,8 +71,8 @@ rgw_dynamic_resharding = false
 rgw_override_bucket_index_max_shards = 1
 rgw_run_sync_thread = false
 # What was deleted frees its memory soon.
-rgw_gc_obj_min_wait = 60
-rgw_gc_processor_period = 60
+rgw_gc_obj_min_wait = 5
+rgw_gc_processor_period = 5
 """
 
 POOLS = [

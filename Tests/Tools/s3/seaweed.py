@@ -35,7 +35,8 @@ class SeaweedFS(supervisor.Server):
         # As S3 itself does, and not the program's defaults.
         options += ["-s3.autoCreateBucket=false", "-s3.allowDeleteBucketNotEmpty=false"]
         options += ["-s3.port.iceberg=0", "-s3.port.lance=0"]
-        self.start("gateway", [supervisor.program("weed"), "-logtostderr=true", "server", *options], HOME=self.directory)
+        command = [supervisor.program("weed"), "-logtostderr=true", "server", *options]
+        self.start("gateway", command, HOME=self.directory)
 
 
 if __name__ == "__main__":

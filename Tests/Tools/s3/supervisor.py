@@ -77,7 +77,8 @@ def signed_request(port, method, path, body=b""):
     payload = hashlib.sha256(body).hexdigest()
     fields = {"host": f"127.0.0.1:{port}", "x-amz-content-sha256": payload, "x-amz-date": stamp}
     names = ";".join(fields)
-    canonical = "\n".join([method, path, "", *(f"{name}:{value}" for name, value in fields.items()), "", names, payload])
+    lines = [f"{name}:{value}" for name, value in fields.items()]
+    canonical = "\n".join([method, path, "", *lines, "", names, payload])
     scope = f"{day}/{REGION}/s3/aws4_request"
     text = "\n".join(["AWS4-HMAC-SHA256", stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()])
     key = ("AWS4" + SECRET_KEY).encode()
@@ -242,7 +243,7 @@ def bring_up(kind, options):
 def main(kind, description):
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--port", type=int, help="port of the S3 interface; default: a free one")
-    parser.add_argument("--directory", help="where the server's directory is made; default: the place for temporary files")
+    parser.add_argument("--directory", help="where its own directory is made; default: that for temporary files")
     parser.add_argument("--until-killed", action="store_true", help="do not read commands, run until SIGTERM or SIGINT")
     kind.add_options(parser)
     options = parser.parse_args()
