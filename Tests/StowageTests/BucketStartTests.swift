@@ -55,7 +55,8 @@ import Testing
         for _ in 0..<200 { try await process.client.expect(200, "GET", "/readyz") }
         let seconds = (ContinuousClock.now - begun) / .seconds(1)
         #expect(proxy.counter.counts.keys.map(\.self) == [.listObjectsV2])
-        #expect(proxy.counter.requests.count <= Int(seconds / 5) + 1)
+        // The clock that the answers age by has steps of a second.
+        #expect(proxy.counter.requests.count <= Int(seconds / 4) + 1)
         #expect(try await process.stop() == .status(0))
     }
 

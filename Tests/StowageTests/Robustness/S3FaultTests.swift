@@ -155,7 +155,7 @@ extension Robustness {
                         group.addTask {
                             let attempts = S3Attempts(faulty.client)
                             for (number, form) in PushForm.allCases.enumerated() {
-                                let size = [1, 70_000, 6 << 20][(pusher + number) % 3]
+                                let size = [10, 70_000, 6 << 20][(pusher + number) % 3]
                                 let image = SampleImage("\(pusher) \(number)", layerSize: size)
                                 try await image.push(attempts, as: form, to: "app\(pusher)/n\(number)")
                                 try await image.pull(attempts, from: "app\(pusher)/n\(number)")
@@ -168,14 +168,15 @@ extension Robustness {
                 proxy.behave()
                 for pusher in 0..<4 {
                     for number in PushForm.allCases.indices {
-                        let size = [1, 70_000, 6 << 20][(pusher + number) % 3]
+                        let size = [10, 70_000, 6 << 20][(pusher + number) % 3]
                         let image = SampleImage("\(pusher) \(number)", layerSize: size)
                         try await image.pull(S3Attempts(direct.client), from: "app\(pusher)/n\(number)")
                     }
                 }
                 let storage = try StorageCheck(place)
                 #expect(try storage.tagsLeadToEverything() == 20)
-                #expect(try storage.contentHashesToItsName() >= 40)
+                let blobs = try storage.contentHashesToItsName()
+                #expect(blobs >= 40)
                 #expect(try faulty.process.peakMemory() < 256 << 20)
             }
         }
