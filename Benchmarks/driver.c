@@ -227,7 +227,8 @@ static bool push(struct worker *worker, int number) {
 }
 
 static bool pull(struct worker *worker) {
-    sendHead(worker->socket, "GET %s HTTP/1.1\r\nHost: b\r\n\r\n", target);
+    // The port, too: a presigned URL holds for this Host alone.
+    sendHead(worker->socket, "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n", target, port);
     struct reply reply = readHead(worker->socket, &worker->bytes);
     if (reply.status != 200) fail("get: status %d", reply.status);
     discard(worker->socket, reply.remaining, &worker->bytes);

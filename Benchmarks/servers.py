@@ -138,8 +138,8 @@ class Server:
 class Stowage(Server):
     environment = {"STOWAGE_LOG_ACCESS": "false"}
 
-    def __init__(self, directory, binary):
-        super().__init__(STOWAGE, directory)
+    def __init__(self, directory, binary, name=STOWAGE):
+        super().__init__(name, directory)
         self.binary = binary
 
     def command(self):
@@ -162,8 +162,8 @@ class StowageOnS3(Stowage):
     """With a bucket behind the S3 interface on `s3_port`, below `prefix`; `cache` is the size of its cache on disk."""
 
     def __init__(self, directory, s3_port, prefix, binary, name=STOWAGE, cache=None):
-        super().__init__(directory, binary)
-        self.name, self.s3_port, self.prefix = name, s3_port, prefix
+        super().__init__(directory, binary, name)
+        self.s3_port, self.prefix = s3_port, prefix
         self.environment = self.environment | {
             "AWS_ACCESS_KEY_ID": bucket.ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": bucket.SECRET_KEY}
         if cache:
