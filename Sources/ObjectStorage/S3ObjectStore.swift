@@ -72,8 +72,8 @@ package final class S3ObjectStore: ObjectStore {
         set { knownCapabilities.withLock { $0 = newValue } }
     }
 
-    /// Whether parts are sent with their hash. Over TLS, which protects them, they are not.
-    var hashesParts: Bool { !client.settings.effectiveEndpoint.isSecure }
+    /// Whether parts are sent with their hash, which costs as much as that of the content: only where they need it.
+    var hashesParts: Bool { !client.settings.effectiveEndpoint.keepsBytesIntact }
 
     /// The longest object that is copied in one request, in bytes.
     var wholeCopyLimit: Int { options.wholeCopyLimit ?? (client.settings.endpoint == nil ? 256 << 20 : 5 << 30) }

@@ -85,7 +85,7 @@ package final class S3Client: Sendable {
     /// Repeats attempts as far as it makes sense.
     private func run(_ call: S3Call, isDownload: Bool) async throws -> Answer {
         var call = call
-        if call.sha256 == nil, call.body.count > 0, !settings.effectiveEndpoint.isSecure {
+        if call.sha256 == nil, call.body.count > 0, !settings.effectiveEndpoint.keepsBytesIntact {
             call.sha256 = await call.body.sha256()
         }
         var progress = RetryProgress(settings: settings)

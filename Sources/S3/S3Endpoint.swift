@@ -50,6 +50,14 @@ package struct S3Endpoint: Hashable, Sendable, CustomStringConvertible {
             }
     }
 
+    /// Whether bytes arrive as they were sent without a hash of their own: protected by TLS, or never on a wire.
+    package var keepsBytesIntact: Bool { isSecure || isLoopback }
+
+    private var isLoopback: Bool {
+        if host == "localhost" || host == "[::1]" { return true }
+        return host.hasPrefix("127.") && host.utf8.allSatisfy { (0x30...0x39).contains($0) || $0 == UInt8(ascii: ".") }
+    }
+
     /// Host and port as the Host field has them.
     package var authority: String { port.map { "\(host):\($0)" } ?? host }
 

@@ -4,10 +4,14 @@ import Testing
 /// What requests say.
 @Suite("S3Client and its requests")
 struct S3ClientRequestTests {
-    @Test("over https the payload is left to TLS, over http it is hashed, and a known hash is used")
+    @Test("over http a payload is hashed unless it stays on the machine, and a known hash is used")
     func payloadHash() async throws {
         let server = try ScriptedServer(answers: [S3Answers.stored])
-        let client = try TestS3.client(server)
+        // libcurl takes every name below localhost for this machine; the client does not.
+        let client = try TestS3.client(server) { settings in
+            settings.endpoint = S3Endpoint(
+                isSecure: false, host: "s3.localhost", port: settings.endpoint?.port)
+        }
         _ = try await client.putObject("k", body: TestS3.pieces(Array("hello".utf8)))
         _ = try await client.putObject(
             "k", body: .bytes(Array("hello".utf8)), sha256: [UInt8](repeating: 0xab, count: 32))
@@ -18,6 +22,13 @@ struct S3ClientRequestTests {
                 String(repeating: "ab", count: 32), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
             ])
         #expect(server.requests[1].field("x-amz-checksum-sha256") == "q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s=")
+    }
+
+    @Test("what does not leave the machine is not hashed")
+    func payloadOnLoopback() async throws {
+        let server = try ScriptedServer(answers: [S3Answers.stored])
+        _ = try await TestS3.client(server).putObject("k", body: .bytes([1]))
+        #expect(server.requests.map { $0.field("x-amz-content-sha256") } == ["UNSIGNED-PAYLOAD"])
     }
 
     @Test("encryption, storage class and metadata are asked for")

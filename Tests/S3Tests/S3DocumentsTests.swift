@@ -93,6 +93,17 @@ struct S3DocumentsTests {
         #expect(S3Endpoint(text)?.description == read)
     }
 
+    @Test(
+        "where bytes need a hash of their own",
+        arguments: [
+            ("http://127.0.0.1:9000", true), ("http://localhost", true), ("http://[::1]:80", true),
+            ("https://s3.example.org", true), ("http://s3.example.org", false), ("http://10.0.0.1", false),
+            ("http://127.example.org", false), ("http://s3.localhost", false),
+        ])
+    func intactBytes(text: String, isIntact: Bool) {
+        #expect(S3Endpoint(text)?.keepsBytesIntact == isIntact)
+    }
+
     @Test("the bounds of the waits between attempts double, up to five seconds")
     func backoff() {
         #expect((1...10).map(Backoff.bound) == [100, 200, 400, 800, 1600, 3200, 5000, 5000, 5000, 5000])

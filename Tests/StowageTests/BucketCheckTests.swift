@@ -159,8 +159,8 @@ import Testing
             try await put(manifest.bytes, "manifests/many/t\(number)/manifest.json")
         }
         let told = Guarded<[Int]>([])
-        let report = try await BucketCheck(store, report: { progress in told.change { $0.append(progress.objects) } })
-            .run()
+        let check = BucketCheck(store, page: 1000) { progress in told.change { $0.append(progress.objects) } }
+        let report = try await check.run()
         #expect(report.tags == 2500 && report.blobs == 2500 && report.problems.isEmpty)
         #expect(told.value == [1000, 2000, 3000, 4000, 5000])
     }

@@ -18,11 +18,15 @@ package struct BucketCheck: Sendable {
     private static let readers = 16
 
     let store: any ObjectStore
+    private let page: Int
     private let report: @Sendable (Progress) -> Void
 
-    /// `report` is called after every page.
-    package init(_ store: any ObjectStore, report: @escaping @Sendable (Progress) -> Void = { _ in }) {
+    /// `report` is called after every `page` keys.
+    package init(
+        _ store: any ObjectStore, page: Int = walkedPage, report: @escaping @Sendable (Progress) -> Void = { _ in }
+    ) {
         self.store = store
+        self.page = page
         self.report = report
     }
 
@@ -34,7 +38,7 @@ package struct BucketCheck: Sendable {
         let done = CheckedDigests()
         var position: String?
         while true {
-            let page = try await store.list(prefix: "", after: position, limit: 1000)
+            let page = try await store.list(prefix: "", after: position, limit: self.page)
             var tasks: [Task] = []
             for object in page.objects { note(object, &result, &content, &tasks) }
             progress.objects += page.objects.count

@@ -1,6 +1,9 @@
 import OCI
 package import ObjectStorage
 
+/// Keys listed at once by walks over a whole store: a directory with many files is read anew for every page.
+package let walkedPage = 20_000
+
 /// A walk over a whole store that counts what is in it; nothing is written.
 ///
 /// Memory: a page of keys, the manifests that are being read, and one entry for each repository; with layers one more
@@ -18,16 +21,19 @@ package struct StatisticsWalk: Sendable {
     private static let maximumDepth = 4
 
     private let store: any ObjectStore
+    private let page: Int
     private let layerLimit: Int?
     private let repositoryLimit: Int
     private let report: @Sendable (Progress) -> Void
 
-    /// `layers`: how many of the most shared layers to name; nil for none. `repositories`: how many to name.
+    /// `layers`: how many of the most shared layers to name; nil for none. `repositories`: how many to name. `page`:
+    /// keys that are listed at once.
     package init(
-        _ store: any ObjectStore, layers: Int? = nil, repositories: Int = 1000,
+        _ store: any ObjectStore, layers: Int? = nil, repositories: Int = 1000, page: Int = walkedPage,
         report: @escaping @Sendable (Progress) -> Void = { _ in }
     ) {
         self.store = store
+        self.page = page
         layerLimit = layers
         repositoryLimit = repositories
         self.report = report
@@ -68,7 +74,7 @@ package struct StatisticsWalk: Sendable {
     private func forEachPage(_ prefix: String, _ use: ([ListedObject]) async throws -> Void) async throws {
         var position: String?
         while true {
-            let page = try await store.list(prefix: prefix, after: position, limit: 1000)
+            let page = try await store.list(prefix: prefix, after: position, limit: self.page)
             try await use(page.objects)
             guard page.isTruncated, let last = page.objects.last else { return }
             position = last.key.string

@@ -143,7 +143,7 @@ import Testing
                 bytes, at: ObjectKey("manifests/many/t\(number)/manifest.json"), metadata: ObjectMetadata(),
                 condition: .always)
         }
-        let statistics = try await StatisticsWalk(store, layers: 1).run()
+        let statistics = try await StatisticsWalk(store, layers: 1, page: 1000).run()
         #expect(statistics.tags == 2100)
         #expect(statistics.logicalBytes == 2100 * 5002)
         #expect(statistics.layers?.mostShared.first?.tags == 2100)
