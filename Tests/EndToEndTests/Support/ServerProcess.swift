@@ -15,10 +15,12 @@ final class ServerProcess: Sendable {
     /// Starts the server on a free port and waits until it says where it listens.
     init(_ place: Storage.Place) throws {
         let command = [try Self.binary(), "serve", "--listen", "127.0.0.1:0"] + place.options
-        daemon = try Daemon(command, environment: place.environment, readyWhen: "http://127.0.0.1:", within: 10)
+        // All of it: a bucket's endpoint, which is logged, is a URL of the loopback address as well.
+        let announcement = "listens on http://127.0.0.1:"
+        daemon = try Daemon(command, environment: place.environment, readyWhen: announcement, within: 10)
         self.place = place
         let line = daemon.readyLine
-        let digits = line.split(separator: "http://127.0.0.1:", omittingEmptySubsequences: false)[1]
+        let digits = line.split(separator: announcement, omittingEmptySubsequences: false)[1]
         port = try #require(UInt16(digits.prefix { $0.isNumber }), "no port in: \(line)")
     }
 
