@@ -54,13 +54,10 @@ package struct Referrers: Sendable {
     private func recorded(_ subject: Digest) async throws -> [Digest] {
         let prefix = StorageLayout.referrers(of: subject, in: repository.name)
         var digests: [Digest] = []
-        var position: String?
-        while true {
-            let page = try await repository.store.list(prefix: prefix, after: position, limit: 1000)
-            digests += page.objects.compactMap { StorageLayout.referrer(ofKey: $0.key, below: prefix) }
-            guard page.isTruncated, let last = page.objects.last else { return digests }
-            position = last.key.string
+        try await repository.store.forEachPage(prefix: prefix) { page in
+            digests += page.compactMap { StorageLayout.referrer(ofKey: $0.key, below: prefix) }
         }
+        return digests
     }
 
     /// What the repository's own manifest of that digest says of itself, nil when there is none with that subject, and

@@ -9,10 +9,8 @@ extension Repositories {
         let limit = now() - age
         var removed = 0
         var current: (id: UploadID, keys: [ObjectKey], modified: Int)?
-        var position: String?
-        while true {
-            let page = try await store.list(prefix: StorageLayout.uploadsPrefix, after: position, limit: 1000)
-            for object in page.objects {
+        try await store.forEachPage(prefix: StorageLayout.uploadsPrefix) { page in
+            for object in page {
                 guard let id = StorageLayout.uploadID(of: object.key) else { continue }
                 if let last = current, last.id != id {
                     removed += try await remove(last.keys, modified: last.modified, before: limit)
@@ -24,8 +22,6 @@ extension Repositories {
                 current?.keys.append(object.key)
                 current?.modified = newest
             }
-            guard page.isTruncated, let last = page.objects.last else { break }
-            position = last.key.string
         }
         if let last = current { removed += try await remove(last.keys, modified: last.modified, before: limit) }
         return removed

@@ -185,19 +185,14 @@ struct S3loRecords: Sendable {
     private var byVersion: [String: Digest] = [:]
 
     init(_ repository: Repository) async throws {
-        let prefix = StorageLayout.manifests(of: repository.name)
-        var position: String?
-        while true {
-            let page = try await repository.store.list(prefix: prefix, after: position, limit: 1000)
-            for object in page.objects {
+        try await repository.store.forEachPage(prefix: StorageLayout.manifests(of: repository.name)) { page in
+            for object in page {
                 guard let digest = StorageLayout.manifestDigest(ofKey: object.key, in: repository.name) else {
                     continue
                 }
                 digests.insert(digest)
                 if let etag = object.etag { byVersion["\(etag) \(object.size)"] = digest }
             }
-            guard page.isTruncated, let last = page.objects.last else { return }
-            position = last.key.string
         }
     }
 

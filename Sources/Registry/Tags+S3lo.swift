@@ -48,16 +48,13 @@ extension Tags {
     func signatures(of tag: Tag) async throws -> [ObjectKey] {
         let prefix = StorageLayout.signatures(of: tag, in: repository.name)
         var keys: [ObjectKey] = []
-        var position: String?
-        while true {
-            let page = try await repository.store.list(prefix: prefix, after: position, limit: 1000)
+        try await repository.store.forEachPage(prefix: prefix) { page in
             // What lies deeper belongs to a repository whose name begins so.
-            keys += page.objects.map(\.key).filter { key in
+            keys += page.map(\.key).filter { key in
                 key.string.hasSuffix(".json") && !key.string.dropFirst(prefix.count).contains("/")
             }
-            guard page.isTruncated, let last = page.objects.last else { return keys }
-            position = last.key.string
         }
+        return keys
     }
 
     private func denied(_ reason: String, _ detail: [String: String]) -> RegistryError {

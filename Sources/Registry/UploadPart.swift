@@ -31,10 +31,8 @@ struct UploadPart: Sendable {
     /// Everything stored for a session, in order of the offsets; `BLOB_UPLOAD_UNKNOWN` when it was cancelled.
     static func all(of id: UploadID, in store: any ObjectStore) async throws -> [UploadPart] {
         var parts: [UploadPart] = []
-        var position: String?
-        while true {
-            let page = try await store.list(prefix: StorageLayout.upload(id), after: position, limit: 1000)
-            for object in page.objects {
+        try await store.forEachPage(prefix: StorageLayout.upload(id)) { page in
+            for object in page {
                 if object.key == StorageLayout.uploadCancelled(id) { throw RegistryError.uploadUnknown }
                 guard object.size > 0, let name = StorageLayout.uploadPartName(ofKey: object.key, of: id) else {
                     continue
@@ -42,9 +40,8 @@ struct UploadPart: Sendable {
                 parts.append(UploadPart(key: object.key, name: name, size: object.size))
             }
             guard parts.count < maximumCount else { throw tooMany }
-            guard page.isTruncated, let last = page.objects.last else { return parts }
-            position = last.key.string
         }
+        return parts
     }
 
     /// The parts of `stored` that `token` was made of, after its base, and behind them what later requests have added;

@@ -36,12 +36,10 @@ package struct BucketCheck: Sendable {
         var content = Content()
         var progress = Progress()
         let done = CheckedDigests()
-        var position: String?
-        while true {
-            let page = try await store.list(prefix: "", after: position, limit: self.page)
+        try await store.forEachPage(prefix: "", limit: page) { page in
             var tasks: [Task] = []
-            for object in page.objects { note(object, &result, &content, &tasks) }
-            progress.objects += page.objects.count
+            for object in page { note(object, &result, &content, &tasks) }
+            progress.objects += page.count
             progress.manifests += tasks.count
             // Tags first: problems are told by the names people know.
             for isTag in [true, false] {
@@ -49,9 +47,8 @@ package struct BucketCheck: Sendable {
                 for problem in try await problems(tasks, content, done) { result.add(problem) }
             }
             report(progress)
-            guard page.isTruncated, let last = page.objects.last else { return result }
-            position = last.key.string
         }
+        return result
     }
 
     /// Sizes of what manifests and recipes refer to.

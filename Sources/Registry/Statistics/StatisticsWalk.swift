@@ -51,7 +51,7 @@ package struct StatisticsWalk: Sendable {
 
     private func countContent(_ statistics: inout Statistics) async throws {
         var seen = 0
-        try await forEachPage(StorageLayout.blobsPrefix) { page in
+        try await store.forEachPage(prefix: StorageLayout.blobsPrefix, limit: page) { page in
             for object in page where StorageLayout.digest(ofBlobKey: object.key) != nil {
                 statistics.blobs += 1
                 statistics.blobBytes += object.size
@@ -60,7 +60,7 @@ package struct StatisticsWalk: Sendable {
             seen += page.count
             report(.objects(seen))
         }
-        try await forEachPage(StorageLayout.chunksPrefix) { page in
+        try await store.forEachPage(prefix: StorageLayout.chunksPrefix, limit: page) { page in
             for object in page {
                 statistics.chunks += 1
                 statistics.chunkBytes += object.size
@@ -68,16 +68,6 @@ package struct StatisticsWalk: Sendable {
             }
             seen += page.count
             report(.objects(seen))
-        }
-    }
-
-    private func forEachPage(_ prefix: String, _ use: ([ListedObject]) async throws -> Void) async throws {
-        var position: String?
-        while true {
-            let page = try await store.list(prefix: prefix, after: position, limit: self.page)
-            try await use(page.objects)
-            guard page.isTruncated, let last = page.objects.last else { return }
-            position = last.key.string
         }
     }
 
@@ -104,7 +94,7 @@ package struct StatisticsWalk: Sendable {
     private func countTags(_ statistics: inout Statistics) async throws {
         var totals: [RepositoryName: Totals] = [:]
         var ledger: LayerLedger? = layerLimit == nil ? nil : try LayerLedger()
-        try await forEachPage(StorageLayout.tagsPrefix) { page in
+        try await store.forEachPage(prefix: StorageLayout.tagsPrefix, limit: page) { page in
             for content in try await contents(of: page) {
                 statistics.tags += 1
                 if content.size == nil { statistics.unreadableTags += 1 }

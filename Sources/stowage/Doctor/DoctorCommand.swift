@@ -3,11 +3,6 @@ import EventLoop
 import Glibc
 import Registry
 
-/// How a command writes its result.
-enum OutputFormat: String, CaseIterable, ExpressibleByArgument {
-    case text, json
-}
-
 /// `stowage doctor`
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
