@@ -21,12 +21,15 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
     ],
     targets: [
         // Floor 0. The Linux calls Swift's Glibc module cannot name: epoll, timerfd, sendfile, accept4, xattr.
         .target(name: "CPosix"),
         // Floor 0. libcrypto's headers, found by pkg-config.
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        // Floor 0. The system's crypt(3), for bcrypt.
+        .systemLibrary(name: "CCrypt", providers: [.apt(["libcrypt-dev"])]),
         // Floor 0. libcurl's headers, and functions with fixed types for the ones of it that take any.
         .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
         // Floor 0. Event loops on Dispatch and epoll, owned descriptors, buffers, timers, and the pool for blocking work.
@@ -37,7 +40,7 @@ let package = Package(
         // Floor 1. The vocabulary of the OCI specifications: values that exist only if they are valid.
         .target(name: "OCI", swiftSettings: settings),
         // Floor 1. A strict, bounded HTTP/1.1 server engine that knows nothing of registries.
-        .target(name: "HTTPServer", dependencies: ["EventLoop"], swiftSettings: settings),
+        .target(name: "HTTPServer", dependencies: ["EventLoop", "OpenSSL"], swiftSettings: settings),
         // Floor 1. An S3 client on libcurl: requests, signatures, credentials, retries. Knows no registry.
         .target(name: "S3", dependencies: ["EventLoop", "OpenSSL", "CCurl"], swiftSettings: settings),
 
@@ -51,10 +54,16 @@ let package = Package(
             dependencies: ["OCI", "ObjectStorage", "OpenSSL", "EventLoop"],
             swiftSettings: settings),
 
+        // Floor 3. Who callers are and what they may do: credentials, tokens, policies, limits. Knows no HTTP.
+        .target(
+            name: "Access",
+            dependencies: ["OCI", "OpenSSL", "EventLoop", "CCrypt", .product(name: "JWTKit", package: "jwt-kit")],
+            swiftSettings: settings),
+
         // Floor 4. The endpoints of the Distribution specification over HTTP, and their error bodies.
         .target(
             name: "RegistryAPI",
-            dependencies: ["Registry", "HTTPServer", "OCI", "ObjectStorage", "EventLoop"],
+            dependencies: ["Registry", "Access", "HTTPServer", "OCI", "ObjectStorage", "EventLoop"],
             swiftSettings: settings),
 
         // Beside the house: the engine with an empty handler, for Benchmarks.
@@ -66,7 +75,7 @@ let package = Package(
         .executableTarget(
             name: "stowage",
             dependencies: [
-                "RegistryAPI", "Registry", "HTTPServer", "ObjectStorage", "OCI", "S3", "EventLoop",
+                "RegistryAPI", "Registry", "Access", "HTTPServer", "ObjectStorage", "OCI", "S3", "EventLoop",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
@@ -76,7 +85,7 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "ObjectStorage", "S3", "EventLoop", "HTTPServer", "Registry", "RegistryAPI", "OCI", "OpenSSL",
+                "ObjectStorage", "S3", "EventLoop", "HTTPServer", "Registry", "RegistryAPI", "Access", "OCI", "OpenSSL",
             ],
             path: "Tests/TestSupport", swiftSettings: settings),
         .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "TestSupport"], swiftSettings: settings),
@@ -97,14 +106,17 @@ let package = Package(
             name: "RegistryTests", dependencies: ["Registry", "ObjectStorage", "OCI", "EventLoop", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
+            name: "AccessTests",
+            dependencies: ["Access", "OCI", "OpenSSL", "EventLoop", "HTTPServer", "TestSupport"], swiftSettings: settings),
+        .testTarget(
             name: "RegistryAPITests",
-            dependencies: ["RegistryAPI", "Registry", "HTTPServer", "ObjectStorage", "OCI", "TestSupport"],
+            dependencies: ["RegistryAPI", "Registry", "Access", "HTTPServer", "ObjectStorage", "OCI", "TestSupport"],
             swiftSettings: settings),
         // Configuration, and the built program as a process: commands, signals, logs, metrics, kills, faults, bounds.
         .testTarget(
             name: "StowageTests",
             dependencies: [
-                "stowage", "TestSupport", "Registry", "ObjectStorage", "S3", "OCI", "OpenSSL", "EventLoop",
+                "stowage", "TestSupport", "Registry", "Access", "ObjectStorage", "S3", "OCI", "OpenSSL", "EventLoop",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Yams", package: "Yams"),
             ],

@@ -163,7 +163,7 @@ actor Connection: Pollable {
         if peer.isEmpty { peer = socket.peerAddress }
         await spend(Self.requestCost)
         let id = RequestID.accept(head.value("X-Request-Id")) ?? server.requestIDs.next()
-        let request = Request(head: head, body: RequestBody(connection: self, framing: head.framing), id: id)
+        let request = Request(head: head, body: RequestBody(connection: self, framing: head.framing), id: id, peer: peer)
         let response: Response
         do {
             response = try await answer(request)

@@ -10,6 +10,11 @@ package struct Request {
     package let body: RequestBody
     /// The client's `X-Request-Id`, or one made here.
     package let id: String
+    /// The numeric address the connection comes from, without the port.
+    package let peer: String
+    /// The name its TLS certificate proves, where the listener asks for one: the subject's common name, or the first
+    /// name in it (RFC 5280, section 4.2.1.6). Nil on a plain connection and without a certificate.
+    package var certificateName: String?
 }
 
 /// One finished exchange of request and response, for logs and metrics.

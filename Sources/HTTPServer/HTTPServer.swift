@@ -67,8 +67,8 @@ package final class HTTPServer: Sendable {
     /// Whether `shutDown` was called.
     package var isDraining: Bool { draining.load(ordering: .relaxed) }
 
-    /// Starts accepting on a bound socket; returns once it does.
-    package func listen(on socket: consuming ListeningSocket) async throws {
+    /// Starts accepting on a bound socket, with TLS if there is an identity to show; returns once it does.
+    package func listen(on socket: consuming ListeningSocket, tls: TLSIdentity? = nil) async throws {
         let loop = lanes[0].loop
         let listener = Listener(socket, loop: loop, server: self)
         try await Task(executorPreference: loop) { try listener.start() }.value

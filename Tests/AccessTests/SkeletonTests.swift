@@ -1,0 +1,6 @@
+import Access
+import Testing
+
+@Test func anonymousHasNoName() {
+    #expect(Identity.anonymous.name.isEmpty)
+}
