@@ -71,6 +71,15 @@ final class ServerLogging: Sendable {
         logger.error("\(error)", metadata: ["requestID": "\(requestID)"])
     }
 
+    /// What became of a file that has changed.
+    @Sendable func report(file name: String, failure: (any Error)?) {
+        if let failure {
+            logger.error("\(name) has changed and cannot be used, what was there before stays in use: \(failure)")
+        } else {
+            logger.notice("\(name) has changed and was read again")
+        }
+    }
+
     /// Writes everything before the program ends.
     func flush() { writer.flush() }
 }
