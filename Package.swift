@@ -75,7 +75,8 @@ let package = Package(
         .executableTarget(
             name: "stowage",
             dependencies: [
-                "RegistryAPI", "Registry", "Access", "HTTPServer", "ObjectStorage", "OCI", "S3", "EventLoop", "OpenSSL",
+                "RegistryAPI", "Registry", "Access", "HTTPServer", "ObjectStorage", "OCI", "S3", "EventLoop",
+                "OpenSSL",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),

@@ -138,7 +138,8 @@ struct ProxyEntry: Entry {
         guard let text = reader.text(node) else { return nil }
         guard let network = Network(text.text) else {
             reader.complain(
-                node, "expected an address or a network, such as 10.0.0.0/8 or ::1 (found \(text.text.debugDescription))")
+                node,
+                "expected an address or a network, such as 10.0.0.0/8 or ::1 (found \(text.text.debugDescription))")
             return nil
         }
         self.network = network

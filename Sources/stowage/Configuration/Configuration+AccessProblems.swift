@@ -51,7 +51,8 @@ extension Configuration.Access.Tokens {
         )
         require(
             externalURL.isEmpty || Self.isOrigin(externalURL), "externalURL",
-            "expected http://HOST[:PORT] or https://HOST[:PORT], without a path (found \(externalURL.debugDescription))")
+            "expected http://HOST[:PORT] or https://HOST[:PORT], without a path (found \(externalURL.debugDescription))"
+        )
         return problems
     }
 

@@ -32,7 +32,8 @@ struct IssuerEntry: Entry {
         func text(_ key: String) -> PlacedText? { pairs[key].flatMap { reader.text($0.value) } }
         func texts(_ key: String) -> [PlacedText] { pairs[key].map { reader.texts($0.value) } ?? [] }
         for (key, example) in [
-            ("name", "github"), ("url", "https://token.actions.githubusercontent.com"), ("audience", "registry.example.com"),
+            ("name", "github"), ("url", "https://token.actions.githubusercontent.com"),
+            ("audience", "registry.example.com"),
         ] where pairs[key] == nil {
             reader.complain(node, "an issuer needs \(key), such as \(example)")
         }

@@ -13,7 +13,7 @@ final class ServerLogging: Sendable {
     init(_ settings: Configuration.Log) {
         let current = CurrentLogSettings(settings)
         self.current = current
-        writer = LineWriter(descriptor: STDERR_FILENO) { count in
+        writer = LineWriter(.open(STDERR_FILENO)) { count in
             let message = "\(count) log lines were dropped because nobody reads the log fast enough"
             return ServerLogHandler.line(.warning, message, current.settings.format)
         }
