@@ -99,8 +99,9 @@ struct RuleEntry: Entry {
     let who: [PlacedText]
     let isAllowing: Bool
     let actions: [PlacedText]
-    let repositories: [PlacedText]
-    let tags: [PlacedText]
+    /// Nil for all.
+    let repositories: [PlacedText]?
+    let tags: [PlacedText]?
 
     init?(_ node: Node, key: Node?, _ reader: inout EntryReader) {
         let pairs = reader.pairs(node, known: Self.keys)
@@ -123,8 +124,8 @@ struct RuleEntry: Entry {
         isAllowing = pairs["allow"] != nil
         self.who = reader.texts(who.value)
         self.actions = reader.texts(actions.value)
-        repositories = pairs["repositories"].map { reader.texts($0.value) } ?? []
-        tags = pairs["tags"].map { reader.texts($0.value) } ?? []
+        repositories = pairs["repositories"].map { reader.texts($0.value) }
+        tags = pairs["tags"].map { reader.texts($0.value) }
     }
 }
 
