@@ -1,5 +1,3 @@
-package import OCI
-
 /// Who sends a request, as far as it was proved.
 package struct Identity: Hashable, Sendable {
     /// How it was proved.
