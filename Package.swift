@@ -32,9 +32,10 @@ let package = Package(
         .systemLibrary(name: "CCrypt", providers: [.apt(["libcrypt-dev"])]),
         // Floor 0. libcurl's headers, and functions with fixed types for the ones of it that take any.
         .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
-        // Floor 0. Event loops on Dispatch and epoll, owned descriptors, buffers, timers, and the pool for blocking work.
+        // Floor 0. Event loops on Dispatch and epoll, owned descriptors, buffers, timers, bounded memories, and the
+        // pool for blocking work.
         .target(name: "EventLoop", dependencies: ["CPosix"], swiftSettings: settings),
-        // Floor 0. The Swift face of libcrypto: SHA-256, SHA-512, MD5, HMAC, random bytes.
+        // Floor 0. The Swift face of libcrypto: SHA-256, SHA-512, MD5, HMAC, random bytes, base64url.
         .target(name: "OpenSSL", dependencies: ["COpenSSL"], swiftSettings: settings),
 
         // Floor 1. The vocabulary of the OCI specifications: values that exist only if they are valid.
@@ -103,11 +104,13 @@ let package = Package(
             name: "S3Tests", dependencies: ["S3", "EventLoop", "OpenSSL", "HTTPServer", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
-            name: "RegistryTests", dependencies: ["Registry", "ObjectStorage", "OCI", "EventLoop", "TestSupport"],
+            name: "RegistryTests",
+            dependencies: ["Registry", "ObjectStorage", "OCI", "OpenSSL", "EventLoop", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
             name: "AccessTests",
-            dependencies: ["Access", "OCI", "OpenSSL", "EventLoop", "HTTPServer", "TestSupport"], swiftSettings: settings),
+            dependencies: ["Access", "OCI", "OpenSSL", "EventLoop", "HTTPServer", "TestSupport"],
+            swiftSettings: settings),
         .testTarget(
             name: "RegistryAPITests",
             dependencies: ["RegistryAPI", "Registry", "Access", "HTTPServer", "ObjectStorage", "OCI", "TestSupport"],

@@ -17,7 +17,7 @@ package func decodeBoundedJSON<Value: Decodable>(_ type: Value.Type, from bytes:
 }
 
 /// Writes a value of strings, integers, arrays and objects as JSON; keys are sorted, so equal values are equal bytes.
-func encodeJSON(_ value: some Encodable) -> [UInt8] {
+package func encodeJSON(_ value: some Encodable) -> [UInt8] {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     do {

@@ -1,3 +1,4 @@
+import EventLoop
 import OCI
 import ObjectStorage
 import Synchronization

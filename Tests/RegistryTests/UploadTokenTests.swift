@@ -1,4 +1,5 @@
 import OCI
+import OpenSSL
 import TestSupport
 import Testing
 

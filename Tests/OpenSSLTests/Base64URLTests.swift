@@ -1,7 +1,6 @@
+import OpenSSL
 import TestSupport
 import Testing
-
-@testable import Registry
 
 /// RFC 4648, sections 5 and 10.
 struct Base64URLTests {

@@ -2,7 +2,7 @@ import Synchronization
 
 /// A bounded memory of what was read or found out, in two generations: what nobody asked for while the younger one
 /// filled up is forgotten.
-final class RecentValues<Key: Hashable & Sendable, Value: Sendable>: Sendable {
+package final class RecentValues<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     private struct Entry {
         let value: Value
         let weight: Int
@@ -26,11 +26,12 @@ final class RecentValues<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     private let state = Mutex(State())
 
     /// `limit`: the weight of everything that is kept, in the caller's units.
-    init(limit: Int) {
+    package init(limit: Int) {
         self.limit = limit
     }
 
-    subscript(key: Key) -> Value? {
+    /// The value kept for `key`, which counts as recent from then on.
+    package subscript(key: Key) -> Value? {
         state.withLock { state in
             if let entry = state.young[key] { return entry.value }
             guard let entry = state.old[key] else { return nil }
@@ -39,15 +40,22 @@ final class RecentValues<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         }
     }
 
-    func insert(_ value: Value, for key: Key, weight: Int = 1) {
+    /// Keeps a value; one that weighs more than half of the limit is not kept.
+    package func insert(_ value: Value, for key: Key, weight: Int = 1) {
         guard weight <= limit / 2 else { return remove(key) }
         state.withLock { $0.insert(Entry(value: value, weight: weight), for: key, limit: limit) }
     }
 
-    func remove(_ key: Key) {
+    /// Forgets one value.
+    package func remove(_ key: Key) {
         state.withLock { state in
             state.weight -= state.young.removeValue(forKey: key)?.weight ?? 0
             state.old[key] = nil
         }
+    }
+
+    /// Forgets everything.
+    package func removeAll() {
+        state.withLock { $0 = State() }
     }
 }

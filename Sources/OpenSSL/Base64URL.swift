@@ -1,8 +1,9 @@
 /// Base64 with the URL-safe alphabet and without padding (RFC 4648, section 5).
-enum Base64URL {
+package enum Base64URL {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
 
-    static func encode(_ bytes: [UInt8]) -> String {
+    /// The one spelling of `bytes`.
+    package static func encode(_ bytes: [UInt8]) -> String {
         var out: [UInt8] = []
         out.reserveCapacity((bytes.count * 4 + 2) / 3)
         var pending = 0
@@ -21,11 +22,15 @@ enum Base64URL {
     }
 
     /// Nil for anything `encode` would not have made.
-    static func decode(_ text: String) -> [UInt8]? {
+    package static func decode(_ text: String) -> [UInt8]? { decode(Array(text.utf8)[...]) }
+
+    /// Nil for anything `encode` would not have made.
+    package static func decode(_ text: ArraySlice<UInt8>) -> [UInt8]? {
         var out: [UInt8] = []
+        out.reserveCapacity(text.count * 3 / 4)
         var pending = 0
         var bits = 0
-        for character in text.utf8 {
+        for character in text {
             guard let value = value(character) else { return nil }
             pending = pending << 6 | value
             bits += 6

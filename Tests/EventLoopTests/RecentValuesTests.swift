@@ -1,6 +1,5 @@
+import EventLoop
 import Testing
-
-@testable import Registry
 
 /// The bounded memory of what was found out.
 struct RecentValuesTests {
