@@ -13,7 +13,7 @@ final class ServerLogging: Sendable {
     init(_ settings: Configuration.Log) {
         let current = CurrentLogSettings(settings)
         self.current = current
-        writer = LineWriter(descriptor: STDERR_FILENO) { count in
+        writer = LineWriter(.open(STDERR_FILENO)) { count in
             let message = "\(count) log lines were dropped because nobody reads the log fast enough"
             return ServerLogHandler.line(.warning, message, current.settings.format)
         }
@@ -69,6 +69,15 @@ final class ServerLogging: Sendable {
     /// A failure whose reason the client was not told.
     @Sendable func report(_ error: any Error, requestID: String) {
         logger.error("\(error)", metadata: ["requestID": "\(requestID)"])
+    }
+
+    /// What became of a file that has changed.
+    @Sendable func report(file name: String, failure: (any Error)?) {
+        if let failure {
+            logger.error("\(name) has changed and cannot be used, what was there before stays in use: \(failure)")
+        } else {
+            logger.notice("\(name) has changed and was read again")
+        }
     }
 
     /// Writes everything before the program ends.
