@@ -22,8 +22,7 @@ extension S3Client {
             ?? "\(settings.effectiveEndpoint): \(failure)"
         var error = S3Error(
             operation: call.operation, bucket: settings.bucket, key: call.key.map { settings.prefix + $0 }, status: 0,
-            code: "", message: message, requestID: nil, advice: nil,
-            isRetryable: !failure.isPermanent)
+            code: "", message: message, requestID: nil, advice: advice(failure), isRetryable: !failure.isPermanent)
         error.excessiveLength = failure.excessiveLength
         error.mayHaveBeenCarriedOut = failure.phase != .connect
         return error
