@@ -23,6 +23,18 @@ extension S3Client {
         }
     }
 
+    /// What a person can do about a certificate that is not trusted.
+    func advice(_ failure: HTTPTransportError) -> String? {
+        // Of what no repetition mends, only this is about certificates, and libcurl has no other word for it.
+        guard failure.isPermanent, settings.effectiveEndpoint.isSecure, failure.description.contains("certificate")
+        else { return nil }
+        if failure.description.contains("subject name") {
+            return "the endpoint has to be named as its certificate names it"
+        }
+        return settings.caFile.map { "\($0), the caFile, has to hold the certificate of the authority that signed it" }
+            ?? "set caFile to the certificate of the authority that signed it, if that is a private one"
+    }
+
     /// Where the bucket is, if the service says so.
     private func otherPlace(_ response: HTTPResponse, _ document: S3ErrorDocument) -> String? {
         let region = document.region ?? response.fields["x-amz-bucket-region"]

@@ -1,3 +1,4 @@
+import Glibc
 import HTTPClient
 
 extension S3Client {
@@ -22,8 +23,7 @@ extension S3Client {
             ?? "\(settings.effectiveEndpoint): \(failure)"
         var error = S3Error(
             operation: call.operation, bucket: settings.bucket, key: call.key.map { settings.prefix + $0 }, status: 0,
-            code: "", message: message, requestID: nil, advice: nil,
-            isRetryable: !failure.isPermanent)
+            code: "", message: message, requestID: nil, advice: advice(failure), isRetryable: !failure.isPermanent)
         error.excessiveLength = failure.excessiveLength
         error.mayHaveBeenCarriedOut = failure.phase != .connect
         return error
@@ -40,6 +40,8 @@ extension S3Client {
             isRetryable: Self.isRetryable(status: response.status, code: code))
         let isServerFault = response.status >= 500 && response.status != 501 && code != "SlowDown"
         error.mayHaveBeenCarriedOut = isServerFault || isHiddenError
+        error.isUnexplained = document.code == nil
+        error.retryAfter = RetryAfter.seconds(response.fields, now: time(nil))
         return error
     }
 

@@ -40,6 +40,15 @@ package final class CertificateAuthority: Sendable {
         return CertificatePair(certificate: directory.path + "/\(name).pem", key: directory.path + "/\(name).key")
     }
 
+    /// The same, signed by nobody but itself.
+    package func selfSigned(_ name: String, names: String) async throws -> CertificatePair {
+        try await openssl(
+            ["req", "-x509", "-days", "2"] + Self.newKey("ec:P-256")
+                + ["-keyout", "\(name).key", "-out", "\(name).pem", "-subj", "/CN=\(name)"]
+                + ["-addext", "subjectAltName=\(names)"])
+        return CertificatePair(certificate: directory.path + "/\(name).pem", key: directory.path + "/\(name).key")
+    }
+
     /// Runs the `openssl` command in the directory.
     package func openssl(_ arguments: [String]) async throws {
         let command = ["/bin/sh", "-c", "cd \"$0\" && exec openssl \"$@\"", directory.path] + arguments

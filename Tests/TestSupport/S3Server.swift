@@ -104,7 +104,7 @@ package final class S3Server: Sendable {
     }
 
     /// The directory of the scripts.
-    private static let tools: String = {
+    static let tools: String = {
         let own = "\(#filePath)".split(separator: "/").dropLast(2).joined(separator: "/")
         return "/\(own)/Tools/s3"
     }()

@@ -8,7 +8,7 @@ enum PrivateMount {
     /// Why tests that need it are skipped.
     static let requirement = "needs unshare(1), nsenter(1) and the right to make user and mount namespaces"
 
-    private static let namespaces = ["unshare", "--map-root-user", "--mount", "--propagation", "private"]
+    static let namespaces = ["unshare", "--map-root-user", "--mount", "--propagation", "private"]
 
     /// A command that runs another one with a file system of `size` at `path`.
     static func wrapper(_ path: String, size: String) -> [String] {
