@@ -3,7 +3,7 @@ import Foundation
 
 /// The options of every command that works on a store: where it is, and how a bucket is reached.
 ///
-/// There is none for the secret key: whoever may list processes can read a command line.
+/// There is none for the secret key and the session token: whoever may list processes can read a command line.
 struct StorageOptions: ParsableArguments {
     @Option(help: "A YAML file with settings; config/stowage.yaml shows them all. [STOWAGE_CONFIG]")
     var config: String?

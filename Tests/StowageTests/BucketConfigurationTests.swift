@@ -1,4 +1,6 @@
 import ArgumentParser
+import EventLoop
+import S3
 import TestSupport
 import Testing
 
@@ -75,6 +77,7 @@ import Testing
         ("credentials: {accessKeyID: A}", ["credentials.accessKeyID: needs secretAccessKey or secretAccessKeyFile"]),
         ("credentials: {secretAccessKey: B}", ["credentials.secretAccessKey: needs accessKeyID"]),
         ("credentials: {secretAccessKeyFile: f}", ["credentials.secretAccessKeyFile: needs accessKeyID"]),
+        ("credentials: {sessionToken: T}", ["credentials.sessionToken: needs accessKeyID"]),
         (
             "credentials: {accessKeyID: A, secretAccessKey: B, secretAccessKeyFile: f}",
             ["credentials.secretAccessKeyFile: secretAccessKey is set, too; choose one of them"]
@@ -100,6 +103,7 @@ import Testing
         "serverSideEncryption: 'aws:kms', kmsKey: 'arn:aws:kms:eu-west-1:1:key/a-b'", "bufferSize: 32MiB",
         "credentials: {accessKeyID: A, secretAccessKey: B}", "credentials: {source: profile, profile: p}",
         "credentials: {source: static, accessKeyID: A, secretAccessKeyFile: f}",
+        "credentials: {accessKeyID: A, secretAccessKey: B, sessionToken: T}",
         "blobStorageClass: INTELLIGENT_TIERING",
     ])
     func takesWhatIsRight(_ setting: String) throws {
@@ -135,7 +139,7 @@ import Testing
 
     // MARK: Options
 
-    /// Every setting below `storage.s3` has an option, and each option a setting; only the secret has none.
+    /// Every setting below `storage.s3` has an option, and each option a setting; only the secrets have none.
     @Test func everySettingOfABucketIsAnOption() throws {
         let paths = EnvironmentNamesTests.paths.filter { $0.starts(with: ["storage", "s3"]) }
         let named = BucketOptions.helpMessage()
@@ -147,11 +151,26 @@ import Testing
         let command = try #require(try Stowage.parseAsRoot(values) as? ServeCommand)
         let set = command.overrides.map(\.path).filter { $0.starts(with: ["storage", "s3"]) }
         #expect(Set(set).count == set.count)
-        #expect(Set(paths).subtracting(set) == [["storage", "s3", "credentials", "secretAccessKey"]])
+        let secrets = ["secretAccessKey", "sessionToken"].map { ["storage", "s3", "credentials", $0] }
+        #expect(Set(paths).subtracting(set) == Set(secrets))
         #expect(Set(set).isSubset(of: paths))
     }
 
     // MARK: Secrets
+
+    @Test func temporaryKeysHaveTheirToken() async throws {
+        let name = "STOWAGE_STORAGE_S3_CREDENTIALS_"
+        var variables = ["\(name)ACCESS_KEY_ID": "A", "\(name)SECRET_ACCESS_KEY": "B", "\(name)SESSION_TOKEN": "T=="]
+        for token in ["T==", nil] {
+            let storage = try Self.load(variables, location: "s3://bucket").storage
+            let loop = try EventLoop(name: "temporary keys")
+            let connection = try BucketConnection(storage, bucket: "bucket", prefix: "", loops: [loop])
+            let credentials = try await connection.credentials.credentials()
+            #expect((credentials.accessKeyID, credentials.secretAccessKey) == ("A", "B"))
+            #expect(credentials.sessionToken == token)
+            variables["\(name)SESSION_TOKEN"] = ""
+        }
+    }
 
     @Test func aSecretNeverShows() throws {
         let secret = "wJalrXUtnFEMI"
@@ -165,6 +184,7 @@ import Testing
         }
         var configuration = Configuration()
         configuration.storage.s3.credentials.secretAccessKey = Secret(secret)
+        configuration.storage.s3.credentials.sessionToken = Secret(secret)
         var dumped = ""
         dump(configuration, to: &dumped)
         #expect(!dumped.contains(secret) && !"\(configuration)".contains(secret))
@@ -173,7 +193,7 @@ import Testing
 
     /// People paste the two keys in the wrong order.
     @Test func aKeyIsNeverQuoted() throws {
-        for name in ["accessKeyID", "secretAccessKey"] {
+        for name in ["accessKeyID", "secretAccessKey", "sessionToken"] {
             let said = try Self.complaints("storage:\n  s3: {credentials: {\(name): 'my secret'}}\n")
             #expect(!said.isEmpty && !said.contains { $0.contains("my secret") })
             let list = try Self.complaints("storage:\n  s3: {credentials: {\(name): [mine]}}\n")

@@ -55,6 +55,8 @@ extension Configuration.Storage.S3 {
         var secretAccessKey = Secret("")
         /// A file that has the secret and nothing else.
         var secretAccessKeyFile = ""
+        /// What keys that are valid for a while have besides; empty for keys that last.
+        var sessionToken = Secret("")
         /// A profile of the shared configuration and credentials files.
         var profile = ""
     }

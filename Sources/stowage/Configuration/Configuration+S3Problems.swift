@@ -68,6 +68,7 @@ extension Configuration.Storage.S3.Credentials {
         let secretIsSet = !secretAccessKey.text.isEmpty || !secretAccessKeyFile.isEmpty
         require(isVisible(accessKeyID), "accessKeyID", "expected no spaces and only ASCII")
         require(isVisible(secretAccessKey.text), "secretAccessKey", "expected no spaces and only ASCII")
+        require(isVisible(sessionToken.text), "sessionToken", "expected no spaces and only ASCII")
         let file = secretAccessKeyFile
         require(Configuration.Storage.S3.isPath(file), "secretAccessKeyFile", "expected a file")
         require(
@@ -79,6 +80,7 @@ extension Configuration.Storage.S3.Credentials {
             require(false, file.isEmpty ? "secretAccessKey" : "secretAccessKeyFile", "needs accessKeyID")
         }
         require(accessKeyID.isEmpty || secretIsSet, "accessKeyID", "needs secretAccessKey or secretAccessKeyFile")
+        require(!accessKeyID.isEmpty || sessionToken.text.isEmpty, "sessionToken", "needs accessKeyID")
         return problems + contradictions(keysAreSet: !accessKeyID.isEmpty || secretIsSet, place)
     }
 

@@ -122,7 +122,9 @@ extension Configuration.Storage.S3.Credentials {
         settings.source = source
         settings.profile = profile.isEmpty ? nil : profile
         if !accessKeyID.isEmpty {
-            settings.keys = S3.Credentials(accessKeyID: accessKeyID, secretAccessKey: try secret)
+            settings.keys = S3.Credentials(
+                accessKeyID: accessKeyID, secretAccessKey: try secret,
+                sessionToken: sessionToken.text.isEmpty ? nil : sessionToken.text)
         }
         return settings
     }
