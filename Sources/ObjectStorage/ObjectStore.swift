@@ -54,7 +54,7 @@ package protocol ObjectStore: Sendable {
     func delete(_ key: ObjectKey, ifMatch etag: String) async throws -> Bool
 
     /// A URL from which anybody may GET the object for a while, without credentials; the same one for some minutes, so
-    /// that caches can work. nil where a store has none.
+    /// that caches can work. Nil where a store has none, or none that would last.
     func presignedURL(for key: ObjectKey) async throws -> String?
 
     /// Up to `limit` objects whose key begins with `prefix` and sorts after `after`, in byte order of the whole key.

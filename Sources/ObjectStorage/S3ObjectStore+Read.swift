@@ -65,13 +65,17 @@ extension S3ObjectStore {
         }
     }
 
-    /// The same URL for all who ask within some minutes; nil where it is switched off.
+    /// The same URL for all who ask within some minutes; nil where it is switched off, and when the credentials are about
+    /// to expire.
     package func presignedURL(for key: ObjectKey) async throws -> String? {
+        try await presignedURL(for: key, at: time(nil))
+    }
+
+    /// `now`: seconds since 1970.
+    func presignedURL(for key: ObjectKey, at now: Int) async throws -> String? {
         guard let presigning = options.presigning else { return nil }
         try check(key)
-        let now = time(nil)
-        let date = now - now % max(1, presigning.step)
-        let validity = min(max(1, presigning.validity), SigV4Signer.maximumValidity)
+        let (date, validity) = presigning.window(at: now)
         return try await mapping { try await client.presignedURL(key.string, validity: validity, at: date) }
     }
 

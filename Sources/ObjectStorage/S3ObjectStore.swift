@@ -34,10 +34,20 @@ package final class S3ObjectStore: ObjectStore {
         package var validity = 1200
         /// The signing time is rounded down to a multiple, so that for so long everybody gets the same URL.
         package var step = 300
+        /// A URL that would end earlier, because the credentials do, is not handed out: clients may keep a redirect for a
+        /// minute.
+        package var least = 120
 
         package init(validity: Int = 1200, step: Int = 300) {
             self.validity = validity
             self.step = step
+        }
+
+        /// The signing time of a URL that is handed out `now`, and how long it may and has to be valid from then on.
+        func window(at now: Int) -> (date: Int, validity: ClosedRange<Int>) {
+            let date = now - now % max(1, step)
+            let most = min(max(1, validity), SigV4Signer.maximumValidity)
+            return (date, min(now - date + least, most)...most)
         }
     }
 

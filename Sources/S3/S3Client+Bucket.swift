@@ -24,19 +24,24 @@ extension S3Client {
         return response.status == 404 ? nil : String(decoding: response.bytes, as: UTF8.self)
     }
 
-    /// A URL that lets anybody send `method` for `key` without credentials for `validity` seconds (at most seven days)
-    /// from `date` on, which the caller rounds so that the URL stays the same for a while.
+    /// A URL that lets anybody send `method` for `key` without credentials from `date` on, which the caller rounds so
+    /// that the URL stays the same for a while.
     ///
+    /// It is valid for as many seconds as `validity` has at most (seven days at the very most), or as long as the
+    /// credentials, which end what was signed with them; nil if that is less than `validity` has at least.
     /// `answerFields` are the `response-…` parameters of GetObject. It names the public endpoint if there is one.
     package func presignedURL(
-        _ key: String, method: String = "GET", validity: Int, at date: Int,
+        _ key: String, method: String = "GET", validity: ClosedRange<Int>, at date: Int,
         answerFields: [(name: String, value: String)] = []
-    ) async throws -> String {
+    ) async throws -> String? {
+        let signed = try await credentials.credentials()
+        let seconds = min(validity.upperBound, signed.expiration.map { $0 - date } ?? .max)
+        guard seconds >= validity.lowerBound else { return nil }
         let address = S3Address(settings.publicEndpoint ?? settings.effectiveEndpoint, settings)
         let path = address.path(of: settings.prefix + key)
         let query = signer.presignedQuery(
-            method: method, host: address.host, path: path, query: answerFields, validity: validity,
-            credentials: try await credentials.credentials(), date: date)
+            method: method, host: address.host, path: path, query: answerFields, validity: seconds,
+            credentials: signed, date: date)
         return "\(address.origin)\(path)?\(query)"
     }
 }
