@@ -48,6 +48,10 @@ struct RetryProgress {
             credentials.invalidate(refused)
             return
         }
+        if error.mayBeAboutCredentials, !hasRefreshed {
+            hasRefreshed = true
+            if await credentials.replace(refused) { return }
+        }
         attempts += 1
         guard error.isRetryable, attempts < maximumAttempts else { throw error }
         var generator = SystemRandomNumberGenerator()

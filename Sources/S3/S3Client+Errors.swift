@@ -38,6 +38,7 @@ extension S3Client {
             isRetryable: Self.isRetryable(status: response.status, code: code))
         let isServerFault = response.status >= 500 && response.status != 501 && code != "SlowDown"
         error.mayHaveBeenCarriedOut = isServerFault || isHiddenError
+        error.isUnexplained = document.code == nil
         return error
     }
 

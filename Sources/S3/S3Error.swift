@@ -21,6 +21,8 @@ package struct S3Error: Error, Sendable {
     package var mayHaveSucceeded = false
     /// Whether this very attempt may have been carried out.
     var mayHaveBeenCarriedOut = false
+    /// Whether the service refused without a reason, as it does with HEAD.
+    var isUnexplained = false
     /// The size of an object that was larger than the caller allowed.
     package var excessiveLength: Int?
 
@@ -38,6 +40,8 @@ package struct S3Error: Error, Sendable {
     var isAboutCredentials: Bool {
         ["ExpiredToken", "InvalidAccessKeyId", "InvalidToken", "TokenRefreshRequired"].contains(code)
     }
+    /// Whether this may be about the credentials: a refusal that does not say so. AWS has 400 for expired ones.
+    var mayBeAboutCredentials: Bool { isUnexplained && [400, 401, 403].contains(status) }
     /// Whether the service did not answer.
     package var isUnreachable: Bool { status == 0 && excessiveLength == nil }
 }

@@ -8,6 +8,10 @@ package protocol CredentialsProvider: Sendable {
 
     /// Tells that the service refused `refused` as expired or unknown; the next call gets others if there are any.
     func invalidate(_ refused: Credentials)
+
+    /// Tells that the service refused a request with `doubted` without a reason, which may be theirs or a lack of
+    /// permission; whether the next call gets others. It looks for some first, but seldom.
+    func replace(_ doubted: Credentials) async -> Bool
 }
 
 /// Credentials that never change.
@@ -24,4 +28,6 @@ package struct StaticCredentials: CredentialsProvider {
     package func credentials() async throws -> Credentials { value }
 
     package func invalidate(_ refused: Credentials) {}
+
+    package func replace(_ doubted: Credentials) async -> Bool { false }
 }

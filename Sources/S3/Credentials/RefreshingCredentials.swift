@@ -20,6 +20,8 @@ package final class RefreshingCredentials: CredentialsProvider {
     private struct State {
         var held: Held?
         var flight: Task<Credentials, any Error>?
+        /// No doubt before then causes a fetch.
+        var doubtedUntil = Int.min
     }
 
     private enum Answer {
@@ -35,6 +37,8 @@ package final class RefreshingCredentials: CredentialsProvider {
     static let retryInterval = 60
     /// Refusals of credentials that are younger than this, in seconds, do not cause another fetch.
     static let invalidationInterval = 10
+    /// Between two fetches because of refusals without a reason, in seconds: most are a lack of permission.
+    static let doubtInterval = 60
 
     private let loader: any CredentialsLoader
     private let now: @Sendable () -> Int
@@ -70,14 +74,35 @@ package final class RefreshingCredentials: CredentialsProvider {
         }
     }
 
+    /// The old ones stay in use meanwhile, and when the fetch fails.
+    package func replace(_ doubted: Credentials) async -> Bool {
+        let now = now()
+        let flight = state.withLock { state -> Task<Credentials, any Error>? in
+            guard let held = state.held, held.credentials == doubted else { return nil }
+            if let flight = state.flight { return flight }
+            guard now >= max(state.doubtedUntil, held.loadedAt + Self.invalidationInterval) else { return nil }
+            state.doubtedUntil = now + Self.doubtInterval
+            return fetching(&state)
+        }
+        // That it failed is what the observer is told.
+        if let flight { _ = try? await flight.value }
+        return state.withLock { $0.held?.credentials != doubted }
+    }
+
     private func answer(at now: Int) -> Answer {
         state.withLock { state in
             if let held = state.held, now < held.refreshAt { return .held(held.credentials) }
-            let flight = state.flight ?? Task { try await self.fetch() }
-            state.flight = flight
+            let flight = fetching(&state)
             if let held = state.held, now < held.end - Self.margin { return .held(held.credentials) }
             return .flight(flight)
         }
+    }
+
+    /// The fetch that is under way, or a new one.
+    private func fetching(_ state: inout State) -> Task<Credentials, any Error> {
+        let flight = state.flight ?? Task { try await self.fetch() }
+        state.flight = flight
+        return flight
     }
 
     /// Runs on no event loop, so that the loader may read files.
@@ -91,7 +116,7 @@ package final class RefreshingCredentials: CredentialsProvider {
                     reason: "the credentials it gave expired at \(UTCTime(end).iso8601), and it is"
                         + " \(UTCTime(now).iso8601) here: is the clock right?")
             }
-            state.withLock { $0 = State(held: Held(credentials, at: now), flight: nil) }
+            state.withLock { ($0.held, $0.flight) = (Held(credentials, at: now), nil) }
             return credentials
         } catch {
             defer { observer(error) }

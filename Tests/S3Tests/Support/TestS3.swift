@@ -63,4 +63,6 @@ final class RenewedCredentials: CredentialsProvider {
     func invalidate(_ refused: Credentials) {
         generation.change { $0 += 1 }
     }
+
+    func replace(_ doubted: Credentials) async -> Bool { false }
 }
