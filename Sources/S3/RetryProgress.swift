@@ -55,7 +55,9 @@ struct RetryProgress {
         attempts += 1
         guard error.isRetryable, attempts < maximumAttempts else { throw error }
         var generator = SystemRandomNumberGenerator()
-        let delay = Duration.milliseconds(Backoff.delay(after: attempts, using: &generator))
+        // Those that were told the same time come one by one all the same.
+        let backoff = Duration.milliseconds(Backoff.delay(after: attempts, using: &generator))
+        let delay = .seconds(error.retryAfter ?? 0) + backoff
         guard .now + delay < deadline, budget.takeRetry() else { throw error }
         try await Task.sleep(for: delay)
     }

@@ -1,3 +1,5 @@
+import Glibc
+
 extension S3Client {
     /// The error that an answer is; nil if it is the operation's success or an answer it accepts.
     func error(in response: HTTPResponse, of call: S3Call) -> S3Error? {
@@ -39,6 +41,7 @@ extension S3Client {
         let isServerFault = response.status >= 500 && response.status != 501 && code != "SlowDown"
         error.mayHaveBeenCarriedOut = isServerFault || isHiddenError
         error.isUnexplained = document.code == nil
+        error.retryAfter = RetryAfter.seconds(response.fields, now: time(nil))
         return error
     }
 

@@ -23,6 +23,8 @@ package struct S3Error: Error, Sendable {
     var mayHaveBeenCarriedOut = false
     /// Whether the service refused without a reason, as it does with HEAD.
     var isUnexplained = false
+    /// How many seconds the service asked to be left alone.
+    var retryAfter: Int?
     /// The size of an object that was larger than the caller allowed.
     package var excessiveLength: Int?
 
