@@ -30,18 +30,22 @@ def push(servers, bucket, load, plan, results):
                 results.add("s3-push", (mode, mebibytes), bucket.name, number, direct)
 
 
-def blobs(servers, load, plan, results):
-    """Blobs of 1 MiB by 4 clients."""
+def blobs(servers, bucket, load, plan, results):
+    """Blobs of 1 MiB by 4 clients, and as many objects of that size straight into the bucket."""
     for number, turn in _turns(plan, servers):
         for server in turn:
             count = 10 if server.name == DOCKER_REGISTRY else 60
             measured = load.transfers(server, "post-put", "bench/blobs", 4, count, 1)
             measured["per_second"] = measured["megabytes_per_second"] * 1e6 / (1 << 20)
             results.add("s3-blobs", "1 MiB", server.name, number, measured)
+        content = os.urandom(1 << 20)
+        seconds = _together(4, lambda index: _put_objects(bucket, 60, f"blob-{number}-{index}", content))
+        results.add("s3-blobs", "1 MiB", bucket.name, number, {"per_second": 4 * 60 / seconds})
 
 
-def manifests(servers, plan, results):
-    """Manifests with 7 layers, all blobs there, every manifest new, by 1 and by 4 clients."""
+def manifests(servers, bucket, plan, results):
+    """Manifests with 7 layers, all blobs there, every manifest new, by 1 and by 4 clients; and as many objects of that
+    size straight into the bucket."""
     for server in servers:
         _push_layers(server)
     for number, turn in _turns(plan, servers):
@@ -52,6 +56,10 @@ def manifests(servers, plan, results):
                 count = 10 if server.name == DOCKER_REGISTRY else 50
                 seconds = _together(clients, lambda index: _put_manifests(server, count, f"{number}-{clients}-{index}"))
                 results.add("s3-manifests", clients, server.name, number, {"per_second": clients * count / seconds})
+            content = _manifest(LAYERS, "direct")
+            seconds = _together(
+                clients, lambda index: _put_objects(bucket, 50, f"manifest-{number}-{clients}-{index}", content))
+            results.add("s3-manifests", clients, bucket.name, number, {"per_second": clients * 50 / seconds})
 
 
 def tags(servers, bucket, load, plan, results):
@@ -217,3 +225,11 @@ def _together(count, work):
     if failures:
         raise BenchmarkError(str(failures[0]))
     return time.monotonic() - begin
+
+
+def _put_objects(bucket, count, name, content):
+    connection = http.client.HTTPConnection("127.0.0.1", bucket.port, timeout=60)
+    for number in range(count):
+        # Without a hash of the content, as the limit of what any client can do.
+        bucket.request("PUT", f"direct/{name}-{number}", body=content, payload="UNSIGNED-PAYLOAD", connection=connection)
+    connection.close()

@@ -46,8 +46,14 @@ package enum ObjectBody: Sendable {
 package protocol ObjectStream: Sendable {
     /// In bytes.
     var size: Int { get }
+    /// Whether each byte comes as the store has sent it: over TLS, or without leaving the machine.
+    var isProtected: Bool { get }
 
     /// Gives exactly `size` bytes in order, or throws; at most once for each stream. Whatever is fetched ahead is
     /// bounded, and fetching ends when `use` throws or the task is cancelled.
     func forEachChunk(_ use: (RawSpan) async throws -> Void) async throws
+}
+
+extension ObjectStream {
+    package var isProtected: Bool { false }
 }

@@ -82,8 +82,10 @@ package final class S3ObjectStore: ObjectStore {
         set { knownCapabilities.withLock { $0 = newValue } }
     }
 
+    /// Whether bytes arrive as they were sent: over TLS, or without leaving the machine.
+    var keepsBytesIntact: Bool { client.settings.effectiveEndpoint.keepsBytesIntact }
     /// Whether parts are sent with their hash, which costs as much as that of the content: only where they need it.
-    var hashesParts: Bool { !client.settings.effectiveEndpoint.keepsBytesIntact }
+    var hashesParts: Bool { !keepsBytesIntact }
 
     /// The longest object that is copied in one request, in bytes.
     var wholeCopyLimit: Int { options.wholeCopyLimit ?? (client.settings.endpoint == nil ? 256 << 20 : 5 << 30) }

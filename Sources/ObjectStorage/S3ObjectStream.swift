@@ -25,6 +25,7 @@ final class S3ObjectStream: ObjectStream {
     }
 
     var size: Int { range.count }
+    var isProtected: Bool { store.keepsBytesIntact }
 
     func forEachChunk(_ use: (RawSpan) async throws -> Void) async throws {
         var position = range.lowerBound

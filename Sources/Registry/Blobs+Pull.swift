@@ -24,12 +24,14 @@ package enum BlobRedirect: Equatable, Sendable {
 }
 
 extension Blobs {
+    private var versions: VerifiedVersions { repository.registry.versions }
+
     /// All bytes of a visible blob; nil when there is none. What a store streams is hashed on its way, and its end is
     /// not given if the whole is not the blob.
     package func whole(_ digest: Digest, cache: BlobCache?) async throws -> BlobContent? {
         guard let cache else {
             guard try await isVisible(digest), let object = try await open(digest, range: nil) else { return nil }
-            return BlobContent(object, verifying: digest)
+            return BlobContent(object, verifying: digest, versions)
         }
         guard repository.visibility == .everyBlob else {
             // Not before it is known to be visible: the time it takes would tell that it exists.
@@ -76,16 +78,17 @@ extension Blobs {
         if case .bytes(let bytes) = object.body, Digest(of: bytes, algorithm: digest.algorithm) != digest {
             throw ObjectStoreError.unavailable("\(digest): the store gave bytes that do not have this digest")
         }
-        return BlobContent(object, verifying: digest)
+        return BlobContent(object, verifying: digest, versions)
     }
 }
 
 extension BlobContent {
     /// The whole of `object`, hashed on its way if it is not at hand.
-    fileprivate init(_ object: StoredObject, verifying digest: Digest) {
+    fileprivate init(_ object: StoredObject, verifying digest: Digest, _ versions: VerifiedVersions) {
         let body =
             if case .stream(let stream) = object.body {
-                ObjectBody.stream(VerifiedStream(base: stream, digest: digest))
+                ObjectBody.stream(
+                    VerifiedStream(base: stream, digest: digest, etag: object.info.etag, versions: versions))
             } else {
                 object.body
             }

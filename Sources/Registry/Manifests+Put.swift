@@ -21,7 +21,7 @@ extension Manifests {
     /// are stored, then the tags and the entry among the subject's referrers, which lead to the record. A delete of the
     /// same manifest removes entry, record and tags in that order. So at last, where there are tags, the record is
     /// looked at again: gone, both are put back, and the push counts as the later one; still there, a delete is yet to
-    /// look for tags, and finds these.
+    /// look for tags, and finds these. A new image that is no referrer needs none of this order, see `storeAtOnce`.
     package func put(
         _ bytes: [UInt8], contentType: MediaType?, expected: Digest?, tags: [Tag],
         conditions: [Tag: TagCondition] = [:]
@@ -36,6 +36,10 @@ extension Manifests {
         try await repository.tags.checkSettable(tags, conditions, to: manifest)
         try await linkReferences(of: manifest)
         let isKnown = findings.has(.manifest(repository.name, digest))
+        if !isKnown, !tags.isEmpty, manifest.kind == .image, manifest.subject == nil {
+            try await storeAtOnce(manifest, tags, isBlob: expected != nil)
+            return PutResult(digest: digest, subject: nil)
+        }
         async let reachable: Void = makeReachableForS3lo(manifest, isTagged: !tags.isEmpty)
         try await storeContent(manifest, isBlob: expected != nil, isKnown: isKnown)
         try await reachable
@@ -99,16 +103,32 @@ extension Manifests {
 
     // MARK: Writing
 
-    /// Stores what tags and referrers lead to. What this replica has not met lately (`isKnown`) is most likely new, and
-    /// stored without a look.
-    private func storeContent(_ manifest: Manifest, isBlob: Bool, isKnown: Bool) async throws {
+    /// Stores an image that most likely is new, and its tags, at the same time.
+    ///
+    /// A tag holds the manifest's bytes and is found by their digest where there is no record, so it may be there before
+    /// the record, or without it: when a delete takes a record made just now and does not see the tag yet. Only where the
+    /// record is an older one is it looked at again, to spare readers that search.
+    private func storeAtOnce(_ manifest: Manifest, _ tags: [Tag], isBlob: Bool) async throws {
+        // First, and mostly known: a store that cannot hold the name must not get a tag of it.
+        try await repository.enterCatalog()
+        async let published: Void = publish(manifest, tags, isKnown: false)
+        let isNew = try await storeContent(manifest, isBlob: isBlob, isKnown: false)
+        try await published
+        if !isNew { try await restore(manifest) }
+    }
+
+    /// Stores what tags and referrers lead to; returns whether there was no record yet. What this replica has not met
+    /// lately (`isKnown`) is most likely new, and stored without a look.
+    @discardableResult
+    private func storeContent(_ manifest: Manifest, isBlob: Bool, isKnown: Bool) async throws -> Bool {
         let moment = findings.moment
         async let catalog: Void = repository.enterCatalog()
         async let blob: Void = isBlob ? storeBlob(manifest, isKnown: isKnown) : ()
-        try await storeRecord(manifest, isKnown: isKnown)
+        let isNew = try await storeRecord(manifest, isKnown: isKnown)
         _ = try await (catalog, blob)
         findings.note(.manifest(repository.name, manifest.digest), asOf: moment)
         if isBlob { findings.note(.content(manifest.digest), asOf: moment) }
+        return isNew
     }
 
     /// Stores what leads to the manifest.
@@ -139,10 +159,12 @@ extension Manifests {
         }
     }
 
-    private func storeRecord(_ manifest: Manifest, isKnown: Bool) async throws {
+    /// Returns whether there was no record yet.
+    @discardableResult
+    private func storeRecord(_ manifest: Manifest, isKnown: Bool) async throws -> Bool {
         let key = StorageLayout.manifest(manifest.digest, in: repository.name)
         let metadata = metadata(of: manifest)
-        try await storeUnlessThere(manifest.bytes, at: key, metadata, isKnown: isKnown) {
+        return try await storeUnlessThere(manifest.bytes, at: key, metadata, isKnown: isKnown) {
             // The same bytes may be pushed again as another type, and the last push counts; and a push mends what is
             // broken.
             let present = try await store.bytes(of: key, limit: .max)
@@ -151,20 +173,22 @@ extension Manifests {
     }
 
     /// Stores an object that most likely is there if `isKnown`, and most likely is not otherwise; `isRight` looks at what
-    /// is there.
+    /// is there. Returns whether nothing was.
+    @discardableResult
     private func storeUnlessThere(
         _ bytes: [UInt8], at key: ObjectKey, _ metadata: ObjectMetadata, isKnown: Bool, isRight: () async throws -> Bool
-    ) async throws {
+    ) async throws -> Bool {
         if !isKnown {
             do {
                 try await store.put(bytes, at: key, metadata: metadata, condition: .absent)
-                return
+                return true
             } catch ObjectStoreError.preconditionFailed {
                 // There after all.
             }
         }
-        if try await isRight() { return }
+        if try await isRight() { return false }
         try await store.put(bytes, at: key, metadata: metadata, condition: .always)
+        return false
     }
 
     private func metadata(of manifest: Manifest) -> ObjectMetadata {

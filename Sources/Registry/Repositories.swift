@@ -38,6 +38,7 @@ package struct Repositories: Sendable {
     package let options: Options
     let signer: UploadTokenSigner
     let findings: RecentFindings
+    let versions: VerifiedVersions
     let s3lo = S3loMemory()
     /// Seconds since 1970.
     let now: @Sendable () -> Int
@@ -52,13 +53,14 @@ package struct Repositories: Sendable {
         self.options = options
         self.now = now
         findings = RecentFindings(clock: now)
+        versions = VerifiedVersions(clock: now)
         signer = UploadTokenSigner(secret: try await UploadSecret.load(from: store, readOnly: readOnly))
     }
 
     /// The same registry with other options.
     package init(_ other: Repositories, options: Options) {
         (store, blockingWork, signer, now) = (other.store, other.blockingWork, other.signer, other.now)
-        findings = other.findings
+        (findings, versions) = (other.findings, other.versions)
         self.options = options
     }
 

@@ -1,21 +1,55 @@
 import OCI
 import ObjectStorage
+import Synchronization
 
 /// A blob's bytes, hashed while they are read: the last of them are given only when the whole has the blob's digest.
+///
+/// Of an object that had it a short while ago only what could have changed since is checked, its entity tag.
 struct VerifiedStream: ObjectStream {
     let base: any ObjectStream
     let digest: Digest
+    /// Of the object in the store.
+    let etag: String
+    let versions: VerifiedVersions
 
     var size: Int { base.size }
 
     /// Throws `ObjectStoreError.unavailable` instead of giving the end of content that is not the blob.
     func forEachChunk(_ use: (RawSpan) async throws -> Void) async throws {
+        if base.isProtected, versions.has(digest, etag) { return try await base.forEachChunk(use) }
         var check = ContentCheck(digest, size: size)
         try await base.forEachChunk { chunk in
             try check.add(chunk)
             try await use(chunk)
         }
         try check.finish()
+        versions.note(digest, etag)
+    }
+}
+
+/// Objects whose whole content this process has hashed lately, by entity tag: hashing takes more time than everything
+/// else that is done to pass a blob on, and as long as a store says that an object is the same, its bytes are.
+final class VerifiedVersions: Sendable {
+    /// In seconds: what a store damages without knowing it is found again.
+    static let lifetime = 3600
+    private static let capacity = 8192
+
+    private let table = Mutex(RecentTable<Digest, String>(capacity: VerifiedVersions.capacity))
+    /// In seconds.
+    private let clock: @Sendable () -> Int
+
+    init(clock: @escaping @Sendable () -> Int) {
+        self.clock = clock
+    }
+
+    func has(_ digest: Digest, _ etag: String) -> Bool {
+        let now = clock()
+        return table.withLock { $0.value(of: digest, at: now - Self.lifetime...now) == etag }
+    }
+
+    func note(_ digest: Digest, _ etag: String) {
+        let now = clock()
+        table.withLock { $0.insert(etag, for: digest, at: now) }
     }
 }
 

@@ -56,6 +56,25 @@ struct RaceTests {
         try await expectConsistent(digest)
     }
 
+    @Test("a delete between any two operations of a push that writes record and tag at once", arguments: 0..<10)
+    func deleteDuringPushAtOnce(step: Int) async throws {
+        let bytes = image(1)
+        let digest = Digest(of: bytes)
+        try await interrupt(at: step) {
+            do {
+                try await repository.manifests.delete(digest)
+            } catch let error as RegistryError {
+                #expect(error.code == .manifestUnknown)
+            }
+        }
+        try await repository.put(bytes, tags: "new")
+        store.disarm()
+        for tag in try await repository.tagList() {
+            #expect(try await repository.manifests.get(.tag(try Tag(tag))).bytes == bytes)
+            #expect(try await repository.manifests.get(.digest(digest)).bytes == bytes)
+        }
+    }
+
     @Test(
         "a tag moved to another manifest while its old one is deleted is kept",
         arguments: [ObservedObjectStore.Operation.Verb.bytes, .delete])

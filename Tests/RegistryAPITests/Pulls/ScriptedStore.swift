@@ -16,6 +16,8 @@ final class ScriptedStore: ObjectStore {
         var isOpen = false
         /// What goes wrong, and at which byte.
         var faults: [Fault: Int] = [:]
+        /// Streams say that nothing on their way can damage them.
+        var isProtected = false
         /// HEAD of a blob fails.
         var headsFail = false
         /// Objects that are smaller are given as bytes.
@@ -129,6 +131,7 @@ private struct ScriptedStream: ObjectStream {
     let store: ScriptedStore
     let bytes: [UInt8]
     var size: Int { bytes.count }
+    var isProtected: Bool { store.script.value.isProtected }
 
     func forEachChunk(_ use: (RawSpan) async throws -> Void) async throws {
         store.log.change { $0.begun += 1 }
