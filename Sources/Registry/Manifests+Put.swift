@@ -13,8 +13,9 @@ extension Manifests {
     /// Stores a manifest under its digest and under `tags`.
     ///
     /// `conditions` say what setting a tag may change, where that is not everything; nothing is stored when one of them
-    /// does not hold. `expected` is the digest the client pushes under; without one it is SHA-256. Throws `DIGEST_INVALID` when the
-    /// bytes have another one, `MANIFEST_INVALID`, or `MANIFEST_BLOB_UNKNOWN` with every missing digest.
+    /// does not hold. `expected` is the digest the client pushes under; without one it is SHA-256. Throws
+    /// `DIGEST_INVALID` when the bytes have another one, `MANIFEST_INVALID`, or `MANIFEST_BLOB_UNKNOWN` with every
+    /// missing digest.
     ///
     /// Everything a reader needs is stored before anything that leads to it, and what does not lead to each other at the
     /// same time: first everything the manifest refers to is checked, then the record, the blob and the catalog entry
@@ -37,7 +38,7 @@ extension Manifests {
         try await linkReferences(of: manifest)
         let isKnown = findings.has(.manifest(repository.name, digest))
         if !isKnown, !tags.isEmpty, manifest.kind == .image, manifest.subject == nil {
-            try await storeAtOnce(manifest, tags, isBlob: expected != nil)
+            try await storeAtOnce(manifest, tags, conditions, isBlob: expected != nil)
             return PutResult(digest: digest, subject: nil)
         }
         async let reachable: Void = makeReachableForS3lo(manifest, isTagged: !tags.isEmpty)
@@ -108,10 +109,12 @@ extension Manifests {
     /// A tag holds the manifest's bytes and is found by their digest where there is no record, so it may be there before
     /// the record, or without it: when a delete takes a record made just now and does not see the tag yet. Only where the
     /// record is an older one is it looked at again, to spare readers that search.
-    private func storeAtOnce(_ manifest: Manifest, _ tags: [Tag], isBlob: Bool) async throws {
+    private func storeAtOnce(
+        _ manifest: Manifest, _ tags: [Tag], _ conditions: [Tag: TagCondition], isBlob: Bool
+    ) async throws {
         // First, and mostly known: a store that cannot hold the name must not get a tag of it.
         try await repository.enterCatalog()
-        async let published: Void = publish(manifest, tags, isKnown: false)
+        async let published: Void = publish(manifest, tags, conditions, isKnown: false)
         let isNew = try await storeContent(manifest, isBlob: isBlob, isKnown: false)
         try await published
         if !isNew { try await restore(manifest) }

@@ -1,3 +1,5 @@
+import HTTPClient
+
 /// How long a service that is busy asks to be left alone (RFC 9110, section 10.2.3).
 enum RetryAfter {
     /// The longest wait a service gets, in seconds; one that asks for more is asked again after this.
