@@ -100,9 +100,7 @@ enum S3Documents {
         var bytes: [UInt8] = []
         var rest = Array(text.utf8)[...]
         while let byte = rest.popFirst() {
-            if byte == UInt8(ascii: "%"), rest.count >= 2,
-                let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
-            {
+            if byte == UInt8(ascii: "%"), let value = octet(rest.prefix(2)) {
                 bytes.append(value)
                 rest = rest.dropFirst(2)
             } else {
@@ -110,6 +108,12 @@ enum S3Documents {
             }
         }
         return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// The value of two hexadecimal digits; what reads numbers would take a sign, too.
+    private static func octet(_ digits: ArraySlice<UInt8>) -> UInt8? {
+        let text = String(decoding: digits, as: UTF8.self)
+        return text.count == 2 && text.allSatisfy(\.isHexDigit) ? UInt8(text, radix: 16) : nil
     }
 
     /// Text as it may stand in an element.

@@ -145,7 +145,10 @@ struct XMLReader {
         default:
             guard name.hasPrefix("#") else { return nil }
             let isHexadecimal = name.hasPrefix("#x")
-            let number = UInt32(name.dropFirst(isHexadecimal ? 2 : 1), radix: isHexadecimal ? 16 : 10)
+            let digits = name.dropFirst(isHexadecimal ? 2 : 1)
+            // A number may have a sign.
+            guard digits.first?.isHexDigit == true else { return nil }
+            let number = UInt32(digits, radix: isHexadecimal ? 16 : 10)
             return number.flatMap { Unicode.Scalar($0) }
         }
     }

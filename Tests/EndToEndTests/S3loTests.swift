@@ -67,6 +67,20 @@ extension EndToEnd {
         }
 
         @Test(arguments: Storage.tested)
+        func orasPullsTheChunksAsOneFile(storage: Storage) throws {
+            try withBucket(on: storage) { server, scratch in
+                let oras = [Locations.python("python"), Locations.tool("oras-client.py")]
+                for (name, manifest) in [("app", sample.chunked), ("team/plain", sample.plain)] {
+                    let target = "\(server.host)/\(name):v1"
+                    let pulled = try scratch.run(oras + ["pull", target, scratch.file("\(manifest.count)")]).lastLine
+                    let layer = try #require(try Manifest(json: manifest).layers?.first)
+                    let bytes = try Array(Data(contentsOf: URL(fileURLWithPath: pulled)))
+                    #expect(bytes.count == layer.size && S3loBucket.address(bytes) == layer.digest)
+                }
+            }
+        }
+
+        @Test(arguments: Storage.tested)
         func sizesAndRangesAreThoseOfTheChunksTogether(storage: Storage) throws {
             try withBucket(on: storage) { server, _ in
                 let descriptor = try #require(try Manifest(json: sample.chunked).layers?.first)

@@ -45,7 +45,8 @@ struct XMLReaderTests {
         arguments: [
             "", "<", "<a", "<a>", "<a></b>", "<a></a></a>", "<a/><b/>", "x<a/>", "<a/>x", "<a>&unknown;</a>",
             "<a>&</a>",
-            "<a>&#xD800;</a>", "<a>&#1114112;</a>", "<a b=\"></a>", "<!DOCTYPE a [<!ENTITY x \"y\">]><a/>",
+            "<a>&#xD800;</a>", "<a>&#+34;</a>", "<a>&#x-0;</a>", "<a>&#1114112;</a>", "<a b=\"></a>",
+            "<!DOCTYPE a [<!ENTITY x \"y\">]><a/>",
             "<a><![CDATA[x</a>",
             "<a><!-- </a>", "</a>", "< a/>", "<a><</a>", "&amp;<a/>", "not xml",
         ])

@@ -44,6 +44,7 @@ package final class FaultProxy: Sendable {
         var rules: [Rule] = []
         var choose: (@Sendable (S3Request) -> Fault?)?
         var done: [S3Request] = []
+        var clock = 0
         var connections: [ObjectIdentifier: BlockingSocket] = [:]
         var isOver = false
     }
@@ -57,8 +58,11 @@ package final class FaultProxy: Sendable {
     private let state = Mutex(State())
 
     /// Starts a proxy to `server`.
-    package init(to server: S3Server) throws {
-        target = server.port
+    package convenience init(to server: S3Server) throws { try self.init(to: server.port) }
+
+    /// Starts a proxy to a port of this machine.
+    package init(to port: UInt16) throws {
+        target = port
         let kind = CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
         listener = OwnedDescriptor(try Posix.call("socket") { socket(AF_INET, kind, 0) })
         endpoint = "http://127.0.0.1:\(try Self.listen(listener.number))"
@@ -121,9 +125,16 @@ package final class FaultProxy: Sendable {
         state.withLock { $0.choose = choose }
     }
 
+    /// Makes S3 look like a server whose clock is `seconds` ahead: its dates are, and it refuses signed requests when the
+    /// clocks are more than a quarter of an hour apart.
+    package func setClock(ahead seconds: Int) { state.withLock { $0.clock = seconds } }
+
+    /// How many seconds the clock of S3 is ahead.
+    var clockAhead: Int { state.withLock { $0.clock } }
+
     /// Takes all faults back and begins to count anew.
     package func behave() {
-        state.withLock { ($0.rules, $0.choose, $0.done) = ([], nil, []) }
+        state.withLock { ($0.rules, $0.choose, $0.done, $0.clock) = ([], nil, [], 0) }
         counter.reset()
     }
 

@@ -1,3 +1,6 @@
+import Glibc
+import HTTPServer
+
 /// A head of HTTP/1.1 as far as a proxy has to understand it.
 private struct Head {
     let bytes: [UInt8]
@@ -19,6 +22,18 @@ private struct Head {
     var length: Int { fields["content-length"].flatMap { Int($0) } ?? 0 }
     var isLast: Bool { fields["connection"]?.lowercased() == "close" }
 
+    /// With its date as a clock that is `seconds` ahead would have it.
+    func dated(ahead seconds: Int) -> [UInt8] {
+        guard seconds != 0 else { return bytes }
+        var lines = String(decoding: bytes, as: UTF8.self).split(separator: "\r\n", omittingEmptySubsequences: false)
+        lines.removeAll { $0.lowercased().hasPrefix("date:") }
+        lines.insert("Date: \(HTTPDate.string(time(nil) + seconds))", at: 1)
+        return Array(lines.joined(separator: "\r\n").utf8)
+    }
+
+    /// Whether there is something in it that expires.
+    var isSigned: Bool { fields["authorization"] != nil || startLine[1].contains("X-Amz-Signature=") }
+
     /// Without what is between the proxy and the client only.
     var forwarded: [UInt8] {
         guard fields["expect"] != nil else { return bytes }
@@ -31,6 +46,9 @@ private struct Head {
 struct ProxyConnection {
     /// A connection is to end now, as a fault wants it.
     private struct CutOff: Error {}
+
+    /// How far the clocks of S3 and of a signature may be apart, in seconds.
+    private static let toleratedSkew = 900
 
     private let client: BlockingSocket
     private let proxy: FaultProxy
@@ -52,7 +70,9 @@ struct ProxyConnection {
                 method: method, target: target, isCopy: head["x-amz-copy-source"] != nil)
             let request = S3Request(operation: operation, method: method, target: target, length: head.length)
             proxy.counter.note(request)
-            try serve(request, head, proxy.fault(for: request))
+            let isSkewed = head.isSigned && abs(proxy.clockAhead) > Self.toleratedSkew
+            let fault = isSkewed ? .answer(403, "RequestTimeTooSkewed") : proxy.fault(for: request)
+            try serve(request, head, fault)
             if head.isLast { return }
         }
     }
@@ -151,7 +171,8 @@ struct ProxyConnection {
             <RequestId>fault-proxy</RequestId></Error>
             """
         let head = "HTTP/1.1 \(status) \(code)\r\nContent-Type: application/xml\r\nContent-Length: "
-        try client.send("\(head)\(body.utf8.count)\r\n\r\n\(isHead ? "" : body)")
+        let dated = Head(Array("\(head)\(body.utf8.count)\r\n\r\n".utf8)).dated(ahead: proxy.clockAhead)
+        try client.send(dated + Array((isHead ? "" : body).utf8))
     }
 
     /// Reads the answer to its end, and passes it on if wanted, up to where a fault cuts it.
@@ -162,7 +183,7 @@ struct ProxyConnection {
             guard let bytes = try upstream.head() else { throw ConnectionEnded() }
             head = Head(bytes)
         } while head.startLine[1].hasPrefix("1")
-        if passingOn { try client.send(head.bytes) }
+        if passingOn { try client.send(head.dated(ahead: proxy.clockAhead)) }
         let status = head.startLine[1]
         if request.method == "HEAD" || status == "204" || status == "304" { return }
         if head["transfer-encoding"]?.lowercased() == "chunked" {

@@ -153,6 +153,13 @@ package final class ScriptedConnection: @unchecked Sendable {
             body: "<?xml version=\"1.0\"?><Error><Code>\(code)</Code><Message>\(message)</Message>\(more)</Error>")
     }
 
+    /// The bytes until the client ends the connection.
+    func rest() -> [UInt8] {
+        // The end is what is waited for.
+        while (try? receive(64 << 10)) != nil {}
+        return input
+    }
+
     /// Waits until the client has ended the connection.
     package func waitForEnd() {
         var byte: UInt8 = 0

@@ -51,23 +51,12 @@ package struct StatisticsWalk: Sendable {
 
     private func countContent(_ statistics: inout Statistics) async throws {
         var seen = 0
-        try await store.forEachPage(prefix: StorageLayout.blobsPrefix, limit: page) { page in
-            for object in page where StorageLayout.digest(ofBlobKey: object.key) != nil {
-                statistics.blobs += 1
-                statistics.blobBytes += object.size
-                statistics.bytesByStorageClass[object.storageClass ?? "STANDARD", default: 0] += object.size
+        for prefix in [StorageLayout.blobsPrefix, StorageLayout.chunksPrefix] {
+            try await store.forEachPage(prefix: prefix, limit: page) { page in
+                for object in page { statistics.count(object, isChunk: prefix == StorageLayout.chunksPrefix) }
+                seen += page.count
+                report(.objects(seen))
             }
-            seen += page.count
-            report(.objects(seen))
-        }
-        try await store.forEachPage(prefix: StorageLayout.chunksPrefix, limit: page) { page in
-            for object in page {
-                statistics.chunks += 1
-                statistics.chunkBytes += object.size
-                statistics.bytesByStorageClass[object.storageClass ?? "STANDARD", default: 0] += object.size
-            }
-            seen += page.count
-            report(.objects(seen))
         }
     }
 
@@ -173,6 +162,21 @@ package struct StatisticsWalk: Sendable {
             size = size.addingUpToMaximum(try await self.size(of: child, depth: depth + 1, &layers))
         }
         return size
+    }
+}
+
+extension Statistics {
+    /// A chunk, or an object below `blobs/` if it is a blob.
+    fileprivate mutating func count(_ object: ListedObject, isChunk: Bool) {
+        if isChunk {
+            chunks += 1
+            chunkBytes += object.size
+        } else {
+            guard StorageLayout.digest(ofBlobKey: object.key) != nil else { return }
+            blobs += 1
+            blobBytes += object.size
+        }
+        bytesByStorageClass[object.storageClass ?? "STANDARD", default: 0] += object.size
     }
 }
 
