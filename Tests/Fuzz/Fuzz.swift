@@ -6,7 +6,7 @@ struct FuzzTarget: Sendable {
     let run: @Sendable ([UInt8]) -> Void
 
     static let all: [FuzzTarget] = [
-        .heads, .chunks, .ranges, .names, .digests, .references, .manifests, .paths, .xml,
+        .heads, .chunks, .ranges, .names, .digests, .references, .manifests, .paths, .xml, .globs, .rules, .tokens,
     ]
 
     /// The one the environment names, as Tests/Tools/fuzz.sh sets it.
