@@ -8,7 +8,7 @@ struct Stowage: AsyncParsableCommand {
         abstract: "An OCI registry whose only state is a bucket or a directory.",
         subcommands: [
             ServeCommand.self, StatsCommand.self, DoctorCommand.self, CheckConfigCommand.self, HealthCheckCommand.self,
-            VersionCommand.self,
+            RobotCommand.self, VersionCommand.self,
         ])
 }
 
