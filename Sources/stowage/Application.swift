@@ -3,6 +3,7 @@ import Glibc
 import HTTPServer
 import Logging
 import ObjectStorage
+import OpenSSL
 import Registry
 import RegistryAPI
 import Synchronization
@@ -44,6 +45,7 @@ final class Application: Sendable {
         let listeners = try Listeners(configuration)
         addresses = listeners.addresses
         identity = listeners.identity
+        logging.tell(of: identity)
         blobCache = try configuration.openBlobCache(opened, blockingWork, logging)
         var settings = RegistryHandler.Settings(repositories: repositories)
         settings.readOnly = configuration.readOnly
@@ -56,9 +58,10 @@ final class Application: Sendable {
             walk: { [store] in try await StatisticsWalk(store).run() })
         let operations = OperationsHandler(
             registry: registry, statistics: statistics,
-            metrics: { [opened, blobCache] in
+            metrics: { [opened, blobCache, identity] in
                 let gauges = Metrics.Gauges(
-                    openConnections: box.server?.openConnections ?? 0, partMemory: opened.bucket?.budget.usage,
+                    openConnections: box.server?.openConnections ?? 0,
+                    certificateExpiry: identity?.context.expiry, partMemory: opened.bucket?.budget.usage,
                     blobCache: blobCache.map { ($0.size, $0.counts) })
                 return metrics.exposition(gauges, version: Version.current)
             },

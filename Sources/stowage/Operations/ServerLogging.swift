@@ -2,6 +2,7 @@ import Glibc
 import HTTPServer
 import Logging
 import ObjectStorage
+import OpenSSL
 import S3
 import Synchronization
 
@@ -42,6 +43,10 @@ final class ServerLogging: Sendable {
             metrics.countRejected()
             logger.debug("no valid request: \(error.reason)")
         }
+        observers.handshakeFailed = { [self] error, peer in
+            metrics.countHandshakeFailure()
+            logger.debug("no TLS connection with \(peer): \(error)")
+        }
         observers.failure = { [self] error, id in report(error, requestID: id) }
         return observers
     }
@@ -64,6 +69,11 @@ final class ServerLogging: Sendable {
         guard case .bucket(let connection) = opened else { return }
         logger.info("\(opened.summary), credentials from \(connection.credentials.name)")
         for loss in connection.store.capabilities.losses { logger.warning("the bucket lacks a feature: \(loss)") }
+    }
+
+    /// What clients will not take of a certificate, or soon not any more.
+    func tell(of identity: TLSIdentity?) {
+        for problem in identity?.context.problems(now: time(nil)) ?? [] { logger.warning("\(problem)") }
     }
 
     /// A failure whose reason the client was not told.
