@@ -26,8 +26,8 @@ let package = Package(
     targets: [
         // Floor 0. The Linux calls Swift's Glibc module cannot name: epoll, timerfd, sendfile, accept4, xattr.
         .target(name: "CPosix"),
-        // Floor 0. libcrypto's headers, found by pkg-config.
-        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        // Floor 0. The headers of libssl and libcrypto, found by pkg-config.
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         // Floor 0. The system's crypt(3), for bcrypt.
         .systemLibrary(name: "CCrypt", providers: [.apt(["libcrypt-dev"])]),
         // Floor 0. libcurl's headers, and functions with fixed types for the ones of it that take any.
@@ -35,7 +35,7 @@ let package = Package(
         // Floor 0. Event loops on Dispatch and epoll, owned descriptors, buffers, timers, bounded memories, and the
         // pool for blocking work.
         .target(name: "EventLoop", dependencies: ["CPosix"], swiftSettings: settings),
-        // Floor 0. The Swift face of libcrypto: SHA-256, SHA-512, MD5, HMAC, random bytes, base64url.
+        // Floor 0. The Swift face of libcrypto and libssl: SHA-256, SHA-512, MD5, HMAC, random bytes, base64url, TLS.
         .target(name: "OpenSSL", dependencies: ["COpenSSL"], swiftSettings: settings),
         // Floor 0. The Swift face of libcurl: an HTTP/1.1 client in the event loops. Knows neither S3 nor registries.
         .target(name: "HTTPClient", dependencies: ["EventLoop", "CCurl"], swiftSettings: settings),
@@ -82,7 +82,7 @@ let package = Package(
             name: "stowage",
             dependencies: [
                 "RegistryAPI", "Registry", "Access", "HTTPServer", "ObjectStorage", "OCI", "S3", "HTTPClient",
-                "EventLoop",
+                "EventLoop", "OpenSSL",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
@@ -93,14 +93,13 @@ let package = Package(
             name: "TestSupport",
             dependencies: [
                 "ObjectStorage", "S3", "HTTPClient", "EventLoop", "HTTPServer", "Registry", "RegistryAPI", "Access",
-                "OCI",
-                "OpenSSL",
+                "OCI", "OpenSSL", "COpenSSL",
             ],
             path: "Tests/TestSupport", swiftSettings: settings),
         .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "TestSupport"], swiftSettings: settings),
         // The engine over real sockets; two of its tests run BareHello in a process of its own.
         .testTarget(
-            name: "HTTPServerTests", dependencies: ["HTTPServer", "EventLoop", "TestSupport", "BareHello"],
+            name: "HTTPServerTests", dependencies: ["HTTPServer", "OpenSSL", "EventLoop", "TestSupport", "BareHello"],
             swiftSettings: settings),
         .testTarget(
             name: "ObjectStorageTests",

@@ -1,9 +1,12 @@
 /// A text that is not JSON, or more of it than is read here.
-struct JSONSyntaxError: Error, Equatable {
+package struct JSONSyntaxError: Error, Equatable, CustomStringConvertible {
     /// What was expected, or which limit is passed.
     let reason: String
     /// The byte at which that was noticed.
     let offset: Int
+
+    /// For a person to read; quotes keys of the text, and no values.
+    package var description: String { "\(reason) at byte \(offset)" }
 }
 
 /// Walks over UTF-8 JSON text by the letter of RFC 8259, with limits on depth and on the number of values.

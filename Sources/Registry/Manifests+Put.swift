@@ -12,7 +12,8 @@ extension Manifests {
 
     /// Stores a manifest under its digest and under `tags`.
     ///
-    /// `expected` is the digest the client pushes under; without one it is SHA-256. Throws `DIGEST_INVALID` when the
+    /// `conditions` say what setting a tag may change, where that is not everything; nothing is stored when one of them
+    /// does not hold. `expected` is the digest the client pushes under; without one it is SHA-256. Throws `DIGEST_INVALID` when the
     /// bytes have another one, `MANIFEST_INVALID`, or `MANIFEST_BLOB_UNKNOWN` with every missing digest.
     ///
     /// Everything a reader needs is stored before anything that leads to it, and what does not lead to each other at the
@@ -22,7 +23,8 @@ extension Manifests {
     /// looked at again: gone, both are put back, and the push counts as the later one; still there, a delete is yet to
     /// look for tags, and finds these.
     package func put(
-        _ bytes: [UInt8], contentType: MediaType?, expected: Digest?, tags: [Tag]
+        _ bytes: [UInt8], contentType: MediaType?, expected: Digest?, tags: [Tag],
+        conditions: [Tag: TagCondition] = [:]
     ) async throws -> PutResult {
         let digest = Digest(of: bytes, algorithm: expected?.algorithm ?? .sha256)
         if let expected, expected != digest {
@@ -31,13 +33,13 @@ extension Manifests {
                 detail: .values(["expected": expected.string, "actual": digest.string]))
         }
         let manifest = try await parse(bytes, contentType, digest)
-        try await repository.tags.checkSettable(tags, to: manifest)
+        try await repository.tags.checkSettable(tags, conditions, to: manifest)
         try await linkReferences(of: manifest)
         let isKnown = findings.has(.manifest(repository.name, digest))
         async let reachable: Void = makeReachableForS3lo(manifest, isTagged: !tags.isEmpty)
         try await storeContent(manifest, isBlob: expected != nil, isKnown: isKnown)
         try await reachable
-        try await publish(manifest, tags, isKnown: isKnown)
+        try await publish(manifest, tags, conditions, isKnown: isKnown)
         if !tags.isEmpty { try await restore(manifest) }
         try await releaseChildrenForS3lo(manifest)
         return PutResult(digest: digest, subject: manifest.subject?.digest)
@@ -110,9 +112,11 @@ extension Manifests {
     }
 
     /// Stores what leads to the manifest.
-    private func publish(_ manifest: Manifest, _ tags: [Tag], isKnown: Bool) async throws {
+    private func publish(
+        _ manifest: Manifest, _ tags: [Tag], _ conditions: [Tag: TagCondition], isKnown: Bool
+    ) async throws {
         async let referrer: Void = storeReferrer(manifest, isKnown: isKnown)
-        try await tags.forEachAtOnce(Self.parallelTags) { try await set($0, to: manifest) }
+        try await tags.forEachAtOnce(Self.parallelTags) { try await set($0, conditions[$0], to: manifest) }
         try await referrer
     }
 
@@ -167,12 +171,15 @@ extension Manifests {
         ObjectMetadata(contentType: manifest.mediaType.string)
     }
 
-    private func set(_ tag: Tag, to manifest: Manifest) async throws {
+    private func set(_ tag: Tag, _ condition: TagCondition?, to manifest: Manifest) async throws {
         let metadata = ObjectMetadata(
             contentType: manifest.mediaType.string,
             userMetadata: [Self.digestKey: manifest.digest.string])
         if try await repository.tags.areImmutable {
-            return try await repository.tags.setOnce(tag, to: manifest, metadata: metadata)
+            return try await repository.tags.setOnce(tag, to: manifest, metadata: metadata, isImmutable: true)
+        }
+        if condition == .absent {
+            return try await repository.tags.setOnce(tag, to: manifest, metadata: metadata, isImmutable: false)
         }
         try await store.put(
             manifest.bytes, at: StorageLayout.tag(tag, in: repository.name), metadata: metadata, condition: .always)

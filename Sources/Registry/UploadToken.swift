@@ -38,7 +38,7 @@ struct UploadTokenSigner: Sendable {
     private static let codeLength = 16
     private static let fixedLength = 2 + UploadID.length + 8 + 8
 
-    private let secret: [UInt8]
+    let secret: [UInt8]
 
     init(secret: [UInt8]) {
         self.secret = secret

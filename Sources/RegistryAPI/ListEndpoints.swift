@@ -1,3 +1,4 @@
+import Access
 import HTTPServer
 import OCI
 import Registry
@@ -6,30 +7,61 @@ import Registry
 struct ListEndpoints {
     /// Entries in one page, asked for or not; `Link` leads to the rest.
     private static let maximumPage = 10_000
+    /// Entries looked at for one page, shown or not.
+    private static let maximumLooks = 20_000
 
     let repositories: Repositories
     let query: Query
+    let caller: Caller
 
     func tags(of name: RepositoryName, _ method: Method) async throws -> Response? {
         guard method == .get || method == .head else { return nil }
         let limit = try pageLimit() ?? Self.maximumPage
-        let page = try await repositories.repository(name).tags.list(after: query["last"], limit: limit)
-        var response = Self.json(TagList(name: name, tags: page.tags).encoded())
-        if page.hasMore, let last = page.tags.last {
-            response.fields.append(Self.link("/v2/\(name)/tags/list?n=\(limit)", last: last.string))
+        let tags = repositories.repository(name).tags
+        let page = try await visible(limit, \Tag.string, { caller.may(.pull, in: name, tag: $0) }) { last, limit in
+            let page = try await tags.list(after: last, limit: limit)
+            return (page.tags, page.hasMore)
         }
+        var response = Self.json(TagList(name: name, tags: page.entries).encoded())
+        if let next = page.next { response.fields.append(Self.link("/v2/\(name)/tags/list?n=\(limit)", last: next)) }
         return response
     }
 
     func catalog(_ method: Method) async throws -> Response? {
         guard method == .get || method == .head else { return nil }
         let limit = try pageLimit() ?? Self.maximumPage
-        let (names, hasMore) = try await repositories.names(after: query["last"], limit: limit)
-        var response = Self.json(Catalog(repositories: names).encoded())
-        if hasMore, let last = names.last {
-            response.fields.append(Self.link("/v2/_catalog?n=\(limit)", last: last.string))
+        let page = try await visible(limit, \RepositoryName.string, caller.sees) { last, limit in
+            let page = try await repositories.names(after: last, limit: limit)
+            return (page.names, page.hasMore)
         }
+        var response = Self.json(Catalog(repositories: page.entries).encoded())
+        if let next = page.next { response.fields.append(Self.link("/v2/_catalog?n=\(limit)", last: next)) }
         return response
+    }
+
+    /// Up to `limit` entries the caller may see, and where the next page begins if there are more: it shows no entry
+    /// that is not on a page, and no page but the last is empty unless very many entries before it are hidden.
+    private func visible<Entry>(
+        _ limit: Int, _ text: (Entry) -> String, _ isVisible: (Entry) -> Bool,
+        in list: (_ last: String?, _ limit: Int) async throws -> (entries: [Entry], hasMore: Bool)
+    ) async throws -> (entries: [Entry], next: String?) {
+        var last = query["last"].map(repositories.position)
+        guard caller.isRestricted, limit > 0 else {
+            let page = try await list(last, limit)
+            return (page.entries, page.hasMore ? page.entries.last.map(text) : nil)
+        }
+        var found: [Entry] = []
+        var (looked, size) = (0, limit + 1)
+        while true {
+            let page = try await list(last, size)
+            found += page.entries.filter(isVisible)
+            if found.count > limit { return (Array(found.prefix(limit)), text(found[limit - 1])) }
+            guard page.hasMore, let end = page.entries.last.map(text) else { return (found, nil) }
+            looked += page.entries.count
+            if looked >= Self.maximumLooks { return (found, repositories.sealedPosition(behind: end)) }
+            last = end
+            size = min(max(2 * size, 100), 1000)
+        }
     }
 
     func referrers(of subject: Digest, in name: RepositoryName, _ method: Method) async throws -> Response? {

@@ -9,6 +9,7 @@ struct ManifestEndpoint {
 
     let repository: Repository
     let reference: Reference
+    let caller: Caller
 
     func respond(to request: Request, _ query: Query) async throws -> Response? {
         switch request.head.method {
@@ -33,13 +34,15 @@ struct ManifestEndpoint {
 
     private func put(_ request: Request, _ query: Query) async throws -> Response {
         let tags = try tags(query)
+        let conditions = try conditions(tags)
         let contentType = try contentType(request.head)
         guard let bytes = try await request.body.collect(limit: Manifest.maximumSize) else {
             throw RegistryError(.sizeInvalid, "a manifest may have at most \(Manifest.maximumSize) bytes")
         }
         var expected: Digest?
         if case .digest(let digest) = reference { expected = digest }
-        let result = try await repository.manifests.put(bytes, contentType: contentType, expected: expected, tags: tags)
+        let result = try await repository.manifests.put(
+            bytes, contentType: contentType, expected: expected, tags: tags, conditions: conditions)
         var fields: [(name: StaticString, value: String)] = [
             ("Location", "/v2/\(repository.name)/manifests/\(reference)"),
             ("Docker-Content-Digest", result.digest.string),
@@ -52,11 +55,16 @@ struct ManifestEndpoint {
     /// The tags the manifest shall get: the reference itself, or those in the query of a push by digest.
     private func tags(_ query: Query) throws -> [Tag] {
         if case .tag(let tag) = reference { return [tag] }
+        return try Self.tags(query)
+    }
+
+    /// The tags in the query of a push by digest.
+    static func tags(_ query: Query) throws -> [Tag] {
         let texts = query.values("tag")
-        guard texts.count <= Self.maximumTags else {
+        guard texts.count <= maximumTags else {
             throw StatusError(
                 status: .uriTooLong,
-                error: RegistryError(.tagInvalid, "one request may set at most \(Self.maximumTags) tags"))
+                error: RegistryError(.tagInvalid, "one request may set at most \(maximumTags) tags"))
         }
         return try texts.map { text in
             do {
@@ -65,6 +73,16 @@ struct ManifestEndpoint {
                 throw RegistryError(.tagInvalid, "\(error)")
             }
         }
+    }
+
+    /// What setting each tag may change; empty for whoever may change everything.
+    private func conditions(_ tags: [Tag]) throws -> [Tag: TagCondition] {
+        guard caller.isRestricted else { return [:] }
+        return try Dictionary(
+            tags.map { tag in
+                (tag, try caller.condition(on: tag, in: repository.name))
+            }
+        ) { first, _ in first }
     }
 
     private func contentType(_ head: RequestHead) throws -> MediaType? {

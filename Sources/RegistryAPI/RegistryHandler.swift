@@ -12,6 +12,8 @@ package final class RegistryHandler: HTTPHandler {
         /// Every request that would write gets 405.
         package var readOnly = false
         package var pulls = PullSettings()
+        /// Who may do what; nil where everybody may do everything, and nobody looks at credentials.
+        package var access: AccessController?
 
         package init(repositories: Repositories) {
             self.repositories = repositories
@@ -37,61 +39,85 @@ package final class RegistryHandler: HTTPHandler {
     }
 
     package func respond(to request: Request) async throws -> Response {
-        var label: StaticString = "other"
+        let settings = settings
+        var exchange = RegistryExchange()
+        var response: Response
         do {
-            guard let endpoint = try Endpoint(path: request.head.path) else { return Self.notFound }
-            label = endpoint.label
-            guard let query = Query(request.head.query) else {
-                throw StatusError(
-                    status: .badRequest, error: RegistryError(.unsupported, "the query is not percent-encoded UTF-8"))
-            }
-            var response = try await respond(to: request, endpoint, query)
-            response.endpoint = label
-            return response
+            response = try await respond(to: request, settings, &exchange)
         } catch {
             // The client is gone, and what it had begun was cancelled, which fails in many ways.
             if Task.isCancelled { throw ConnectionClosed() }
-            guard var response = ErrorResponder.response(to: error) else { throw error }
-            if response.status.code >= 500 { onFailure(error, request.id) }
-            if let error = error as? UploadOffsetError,
-                case .upload(let name, _)? = try Endpoint(path: request.head.path)
-            {
-                response.fields += UploadEndpoint.fields(name, id: error.id, token: error.token, offset: error.offset)
-            }
-            response.endpoint = label
-            return response
+            response = try answer(to: error, request, settings, &exchange)
         }
+        response.endpoint = exchange.label
+        settings.access?.audit(exchange, request, response.status)
+        return response
     }
 
-    private func respond(to request: Request, _ endpoint: Endpoint, _ query: Query) async throws -> Response {
-        let settings = settings
+    private func respond(
+        to request: Request, _ settings: Settings, _ exchange: inout RegistryExchange
+    ) async throws -> Response {
+        guard let endpoint = try Endpoint(path: request.head.path) else {
+            guard request.head.path == TokenEndpoint.path, let endpoint = settings.access.flatMap(TokenEndpoint.init)
+            else { return Self.notFound }
+            exchange.label = "token"
+            return try await endpoint.respond(to: request, &exchange)
+        }
+        exchange.endpoint = endpoint
+        exchange.label = endpoint.label
+        guard let query = Query(request.head.query) else {
+            throw StatusError(
+                status: .badRequest, error: RegistryError(.unsupported, "the query is not percent-encoded UTF-8"))
+        }
+        if let access = settings.access { exchange.caller = try await access.caller(of: request) }
         let method = request.head.method
-        if settings.readOnly, method != .get, method != .head { return Self.readOnly }
-        let repositories = settings.repositories
-        let response: Response? =
-            switch endpoint {
-            case .base: BaseEndpoint.respond(method)
-            case .catalog:
-                try await ListEndpoints(repositories: repositories, query: query).catalog(method)
-            case .tags(let name):
-                try await ListEndpoints(repositories: repositories, query: query).tags(of: name, method)
-            case .referrers(let name, let subject):
-                try await ListEndpoints(repositories: repositories, query: query).referrers(
-                    of: subject, in: name, method)
-            case .manifest(let name, let reference):
-                try await ManifestEndpoint(repository: repositories.repository(name), reference: reference)
-                    .respond(to: request, query)
-            case .blob(let name, let digest):
-                try await BlobEndpoint(
-                    repository: repositories.repository(name), digest: digest, pulls: settings.pulls
-                ).respond(to: request)
-            case .uploads(let name):
-                try await UploadEndpoint(repository: repositories.repository(name)).begin(request, query)
-            case .upload(let name, let token):
-                try await UploadEndpoint(repository: repositories.repository(name)).respond(to: request, token, query)
-            }
-        return response
+        try endpoint.authorize(exchange.caller, method, query)
+        if settings.readOnly, !method.isRead { return Self.readOnly }
+        return try await respond(to: request, endpoint, query, settings, exchange.caller)
             ?? Self.methodNotAllowed("the endpoint does not have this method", allowed: endpoint.allowedMethods)
+    }
+
+    /// The answer to a request that failed; throws what is not for clients.
+    private func answer(
+        to error: any Error, _ request: Request, _ settings: Settings, _ exchange: inout RegistryExchange
+    ) throws -> Response {
+        if let refusal = error as? AccessRefusal, let access = settings.access {
+            exchange.refusal = refusal
+            return access.response(to: refusal, request, exchange.endpoint?.scopes(request.head) ?? [])
+        }
+        guard var response = ErrorResponder.response(to: error) else { throw error }
+        if response.status.code >= 500 { onFailure(error, request.id) }
+        if let error = error as? UploadOffsetError, case .upload(let name, _)? = exchange.endpoint {
+            response.fields += UploadEndpoint.fields(name, id: error.id, token: error.token, offset: error.offset)
+        }
+        return response
+    }
+
+    private func respond(
+        to request: Request, _ endpoint: Endpoint, _ query: Query, _ settings: Settings, _ caller: Caller
+    ) async throws -> Response? {
+        let repositories = settings.repositories
+        let method = request.head.method
+        func repository(_ name: RepositoryName) -> Repository {
+            repositories.repository(name, visibility: caller.visibility, subject: caller.subject)
+        }
+        let lists = ListEndpoints(repositories: repositories, query: query, caller: caller)
+        return switch endpoint {
+        case .base: BaseEndpoint.respond(method)
+        case .catalog: try await lists.catalog(method)
+        case .tags(let name): try await lists.tags(of: name, method)
+        case .referrers(let name, let subject): try await lists.referrers(of: subject, in: name, method)
+        case .manifest(let name, let reference):
+            try await ManifestEndpoint(repository: repository(name), reference: reference, caller: caller)
+                .respond(to: request, query)
+        case .blob(let name, let digest):
+            try await BlobEndpoint(repository: repository(name), digest: digest, pulls: settings.pulls)
+                .respond(to: request)
+        case .uploads(let name):
+            try await UploadEndpoint(repository: repository(name), caller: caller).begin(request, query)
+        case .upload(let name, let token):
+            try await UploadEndpoint(repository: repository(name), caller: caller).respond(to: request, token, query)
+        }
     }
 
     private static let notFound = ErrorResponder.response(
@@ -104,6 +130,14 @@ package final class RegistryHandler: HTTPHandler {
         response.fields.append(("Allow", allowed))
         return response
     }
+}
+
+/// What becomes known of a request while it is answered.
+struct RegistryExchange {
+    var label: StaticString = "other"
+    var endpoint: Endpoint?
+    var caller = Caller.unrestricted
+    var refusal: AccessRefusal?
 }
 
 /// `/v2/`: says that this is a registry.

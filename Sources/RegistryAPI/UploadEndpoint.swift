@@ -1,3 +1,4 @@
+import Access
 import HTTPServer
 import OCI
 import Registry
@@ -5,6 +6,7 @@ import Registry
 /// `/v2/<name>/blobs/uploads/…` (distribution-spec, end-4, end-5, end-6, end-11, end-13 and end-14).
 struct UploadEndpoint {
     let repository: Repository
+    let caller: Caller
 
     // MARK: POST …/uploads/
 
@@ -33,6 +35,8 @@ struct UploadEndpoint {
             guard let name = try? RepositoryName(source) else { return nil }
             origin = name
         }
+        // As if the source did not exist, or the blob nowhere: the client then uploads it.
+        guard caller.may(.pull, in: origin ?? repository.name) else { return nil }
         return try await repository.blobs.mount(digest, from: origin) ? digest : nil
     }
 

@@ -3,6 +3,7 @@ import Glibc
 import HTTPServer
 import Logging
 import ObjectStorage
+import OpenSSL
 import Registry
 import RegistryAPI
 import Synchronization
@@ -21,14 +22,18 @@ final class Application: Sendable {
     private let server: HTTPServer
     private let loops: [EventLoop]
     private let logging: ServerLogging
+    private let access: AccessControl
+    private let audit: AuditLog
+    private let files: FileWatch
+    private let identity: TLSIdentity?
     /// Where clients reach it.
-    let address: SocketAddress
+    let addresses: Listeners.Addresses
 
     /// Opens the store, then the socket, and starts serving. `reload` reads the configuration again.
     init(_ configuration: Configuration, reload: @escaping @Sendable () throws -> Configuration) async throws {
         self.configuration = Mutex(configuration)
         self.reload = reload
-        logging = ServerLogging(configuration.log)
+        logging = ServerLogging(configuration)
         let metrics = Metrics()
         loops = try configuration.makeLoops()
         opened = try OpenedStore(
@@ -39,13 +44,15 @@ final class Application: Sendable {
         let repositories = try await Repositories(
             store: store, blockingWork: blockingWork, options: configuration.registryOptions,
             readOnly: configuration.readOnly)
-        guard let wanted = SocketAddress(configuration.listen) else {
-            throw ConfigurationError("listen: expected ADDRESS:PORT")
-        }
-        let socket = try ListeningSocket(wanted)
-        address = socket.address
+        let listeners = try Listeners(configuration)
+        addresses = listeners.addresses
+        identity = listeners.identity
+        logging.tell(of: identity)
         blobCache = try configuration.openBlobCache(opened, blockingWork, logging)
+        audit = AuditLog(try configuration.audit.target(configuration.places))
+        access = AccessControl(audit: audit)
         var settings = RegistryHandler.Settings(repositories: repositories)
+        settings.access = try access.controller(configuration)
         settings.readOnly = configuration.readOnly
         settings.pulls = configuration.pullSettings(opened, blobCache)
         registry = RegistryHandler(settings, onFailure: logging.report)
@@ -55,10 +62,11 @@ final class Application: Sendable {
             onFailure: { [logging] in logging.logger.error("the statistics could not be computed: \($0)") },
             walk: { [store] in try await StatisticsWalk(store).run() })
         let operations = OperationsHandler(
-            registry: registry, statistics: statistics,
-            metrics: { [opened, blobCache] in
+            registry: registry, access: { [registry] in registry.settings.access }, statistics: statistics,
+            metrics: { [opened, blobCache, identity] in
                 let gauges = Metrics.Gauges(
-                    openConnections: box.server?.openConnections ?? 0, partMemory: opened.bucket?.budget.usage,
+                    openConnections: box.server?.openConnections ?? 0,
+                    certificateExpiry: identity?.context.expiry, partMemory: opened.bucket?.budget.usage,
                     blobCache: blobCache.map { ($0.size, $0.counts) })
                 return metrics.exposition(gauges, version: Version.current)
             },
@@ -68,8 +76,11 @@ final class Application: Sendable {
             observers: logging.observers(metrics: metrics))
         box.server = server
         janitor = Janitor(opened, registry: registry, logging: logging)
-        try await server.listen(on: socket)
+        files = FileWatch(work: blockingWork, report: logging.report(file:failure:))
+        watchFiles()
+        try await listeners.serve(with: server)
         janitor.start()
+        files.start()
     }
 
     /// The store in a few words.
@@ -83,24 +94,31 @@ final class Application: Sendable {
         let timeout = configuration.withLock { $0.http.drainTimeout.seconds }
         logger.info("stopping; running requests have \(timeout) s to finish")
         janitor.stop()
+        files.stop()
         statistics.stop()
         let busy = await server.shutDown(timeout: timeout)
         if busy > 0 { logger.warning("\(busy) connections were still busy and are closed") }
         logger.info("stopped")
         logging.flush()
+        audit.flush()
     }
 
     /// Reads the configuration again and applies what can change while the server runs; a bad one changes nothing.
     func reloadConfiguration() async {
         do {
             let fresh = try reload()
+            let context = try await blockingWork.run { try fresh.tlsContext() }
+            let target = try await blockingWork.run { try fresh.audit.target(fresh.places) }
             var settings = registry.settings
             settings.repositories = try await repositories(fresh)
+            settings.access = try await blockingWork.run { [access] in try access.controller(fresh) }
             settings.readOnly = fresh.readOnly
             settings.pulls = fresh.pullSettings(opened, blobCache)
             registry.settings = settings
             server.limits = fresh.serverLimits
-            logging.apply(fresh.log)
+            if let context { identity?.context = context }
+            audit.redirect(to: target)
+            logging.apply(fresh)
             let old = configuration.withLock { configuration in
                 defer { configuration = fresh.keepingWhatNeedsRestart(of: configuration) }
                 return configuration
@@ -108,10 +126,24 @@ final class Application: Sendable {
             for setting in old.settingsThatNeedRestart(comparedTo: fresh) {
                 logger.warning("\(setting) has changed, which takes effect with the next start")
             }
+            watchFiles()
             logger.info("configuration reloaded")
         } catch {
             logger.error("the configuration was not reloaded: \(error)")
         }
+    }
+
+    /// Reads files again when they change, until the next reload of the configuration names others.
+    private func watchFiles() {
+        let configuration = configuration.withLock { $0 }
+        var groups: [FileWatch.Group] = []
+        if let identity, let paths = configuration.tls.files?.paths {
+            groups.append(
+                FileWatch.Group(name: "the certificate", paths: paths) {
+                    if let context = try configuration.tlsContext() { identity.context = context }
+                })
+        }
+        files.watch(groups + access.watched(configuration))
     }
 
     /// The registry as `fresh` wants it.
@@ -133,86 +165,5 @@ private final class ServerBox: Sendable {
     var server: HTTPServer? {
         get { boxed.withLock { $0 } }
         set { boxed.withLock { $0 = newValue } }
-    }
-}
-
-extension Configuration {
-    /// One event loop per processor the process may use, unless their number is set.
-    func makeLoops() throws(SystemCallError) -> [EventLoop] {
-        let count = http.eventLoops > 0 ? http.eventLoops : max(1, sysconf(CInt(_SC_NPROCESSORS_ONLN)))
-        return try (0..<count).map { index throws(SystemCallError) in try EventLoop(name: "stowage.loop.\(index)") }
-    }
-
-    fileprivate var serverLimits: ServerLimits {
-        var limits = ServerLimits()
-        limits.connections = http.maximumConnections
-        limits.body = http.maximumBodySize.bytes
-        limits.bufferedBytes = http.maximumBufferedSize.bytes
-        limits.heads.head = http.maximumHeadSize.bytes
-        limits.heads.requestLine = min(limits.heads.requestLine, http.maximumHeadSize.bytes)
-        limits.headTimeout = http.headTimeout.seconds
-        limits.idleTimeout = http.idleTimeout.seconds
-        limits.stallTimeout = http.stallTimeout.seconds
-        return limits
-    }
-
-    fileprivate var registryOptions: Repositories.Options {
-        var options = Repositories.Options()
-        options.missingReferences = manifests.missingReferences
-        options.uploadAge = uploads.maximumAge.seconds
-        options.readOnly = readOnly
-        options.s3loSettings = { try S3loSettings(yaml: $0) }
-        return options
-    }
-
-    /// What a bucket's blobs pass through; nil for a directory, whose files are as near as a cache's.
-    fileprivate func openBlobCache(
-        _ opened: OpenedStore, _ blockingWork: BlockingWork, _ logging: ServerLogging
-    ) throws -> BlobCache? {
-        guard case .bucket = opened else { return nil }
-        let directory = pull.cache.directory.isEmpty ? nil : pull.cache.directory
-        do {
-            return try BlobCache(
-                directory: directory, size: pull.cache.size.bytes, blockingWork: blockingWork,
-                report: { logging.logger.warning("a blob is not kept in pull.cache.directory: \($0)") })
-        } catch {
-            throw ConfigurationError("pull.cache.directory: \(error)")
-        }
-    }
-
-    fileprivate func pullSettings(_ opened: OpenedStore, _ cache: BlobCache?) -> PullSettings {
-        var settings = PullSettings()
-        settings.redirectMinimumSize = pull.redirectMinimumSize.bytes
-        settings.cache = cache
-        settings.mode =
-            switch pull.mode {
-            case .redirect: .redirect
-            case .proxy: .proxy
-            // Whoever reaches the registry reaches AWS too, most likely; nobody knows of other servers.
-            case .auto: opened.isAtAWS ? .redirect : .proxy
-            }
-        return settings
-    }
-
-    /// These settings with those of `running` that are read only at the start.
-    fileprivate func keepingWhatNeedsRestart(of running: Configuration) -> Configuration {
-        var kept = self
-        kept.listen = running.listen
-        kept.storage = running.storage
-        kept.stats = running.stats
-        kept.http.eventLoops = running.http.eventLoops
-        kept.pull.cache = running.pull.cache
-        return kept
-    }
-
-    /// The settings that differ and are read only at the start.
-    fileprivate func settingsThatNeedRestart(comparedTo other: Configuration) -> [String] {
-        var names: [String] = []
-        if listen != other.listen { names.append("listen") }
-        if storage != other.storage { names.append("storage") }
-        if stats != other.stats { names.append("stats") }
-        if pull.cache != other.pull.cache { names.append("pull.cache") }
-        if http.eventLoops != other.http.eventLoops { names.append("http.eventLoops") }
-        return names
     }
 }

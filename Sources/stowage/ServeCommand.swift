@@ -15,6 +15,12 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup var storage: StorageOptions
     @Option(help: "ADDRESS:PORT to listen on; port 0 takes a free one. Default 127.0.0.1:5000. [STOWAGE_LISTEN]")
     var listen: String?
+    @Option(help: "ADDRESS:PORT to listen on with TLS. [STOWAGE_TLS_LISTEN]")
+    var tlsListen: String?
+    @Option(help: "A PEM file with the certificate and its chain. [STOWAGE_TLS_CERTIFICATE]")
+    var tlsCertificate: String?
+    @Option(help: "A PEM file with the certificate's private key. [STOWAGE_TLS_KEY]")
+    var tlsKey: String?
     @Option(help: "trace, debug, info, notice, warning, error or critical. Default info. [STOWAGE_LOG_LEVEL]")
     var logLevel: String?
     @Option(help: "text or json. Default text. [STOWAGE_LOG_FORMAT]")
@@ -47,7 +53,7 @@ struct ServeCommand: AsyncParsableCommand {
             try StandardError.fail(Self.sentence(error))
         }
         signals.startServing()
-        announce(application, configuration)
+        Announcement(application.addresses, application.storeSummary, configuration).write()
         let reloading = Task { [reloads = signals.reloads] in
             for await _ in reloads { await application.reloadConfiguration() }
         }
@@ -69,6 +75,9 @@ struct ServeCommand: AsyncParsableCommand {
     private var others: [ConfigurationLoader.Override] {
         let options: [(path: [String], value: String?, option: String)] = [
             (["listen"], listen, "--listen"),
+            (["tls", "listen"], tlsListen, "--tls-listen"),
+            (["tls", "certificate"], tlsCertificate, "--tls-certificate"),
+            (["tls", "key"], tlsKey, "--tls-key"),
             (["log", "level"], logLevel, "--log-level"),
             (["log", "format"], logFormat, "--log-format"),
             (["pull", "mode"], pullMode, "--pull-mode"),
@@ -79,18 +88,6 @@ struct ServeCommand: AsyncParsableCommand {
         return options.compactMap { path, value, option in
             value.map { ConfigurationLoader.Override(path: path, value: $0, option: option) }
         }
-    }
-
-    /// Three lines for the person who started it.
-    private func announce(_ application: Application, _ configuration: Configuration) {
-        let address = application.address
-        let isEverywhere = address.host == "0.0.0.0" || address.host == "::"
-        let host = isEverywhere ? "localhost:\(address.port)" : "\(address)"
-        print("stowage \(Version.current) listens on http://\(address)")
-        print("storage: \(application.storeSummary)\(configuration.readOnly ? " (read-only)" : "")")
-        print("try: docker tag IMAGE \(host)/myapp:latest && docker push \(host)/myapp:latest")
-        // Standard output may be a pipe that somebody waits on.
-        fflush(nil)
     }
 
     /// One line that says what went wrong, for errors of every floor.

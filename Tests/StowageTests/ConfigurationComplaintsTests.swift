@@ -22,8 +22,8 @@ import Testing
     private static let sizeWanted = "expected a size such as 512KiB, 32MiB or 10GiB"
     private static let levelWanted = "expected one of trace, debug, info, notice, warning, error, critical"
     private static let open = """
-        can be reached from other machines and there are no access rules; listen on 127.0.0.1, or let everybody in \
-        with --allow-anonymous
+        can be reached from other machines and there are no access rules; set up logins or rules (access), listen on \
+        127.0.0.1, or let everybody in with --allow-anonymous
         """
 
     static let keys = [

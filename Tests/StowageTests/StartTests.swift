@@ -118,7 +118,7 @@ import Testing
         (
             ["--listen", "0.0.0.0:0"],
             "--listen: listen: 0.0.0.0:0 can be reached from other machines and there are no access rules; "
-                + "listen on 127.0.0.1, or let everybody in with --allow-anonymous"
+                + "set up logins or rules (access), listen on 127.0.0.1, or let everybody in with --allow-anonymous"
         ),
         (
             ["--listen", "203.0.113.1:0", "--allow-anonymous"], "203.0.113.1:0: Cannot assign requested address (bind)"

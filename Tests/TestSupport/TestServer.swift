@@ -57,6 +57,8 @@ package final class TestServer: Sendable {
         package var readOnly = false
         package var limits = ServerLimits()
         package var pulls = PullSettings()
+        /// Nil lets everybody do everything.
+        package var access: AccessController?
         /// Seconds since 1970.
         package var now: @Sendable () -> Int = { time(nil) }
 
@@ -80,6 +82,8 @@ package final class TestServer: Sendable {
     package let repositories: Repositories
     /// A client of this server.
     package let client: RegistryClient
+    /// The handler, whose settings may be changed while it serves.
+    package let handler: RegistryHandler
     private let server: HTTPServer
     private let failed: Failures
 
@@ -94,7 +98,8 @@ package final class TestServer: Sendable {
         var served = RegistryHandler.Settings(repositories: repositories)
         served.readOnly = settings.readOnly
         served.pulls = settings.pulls
-        let handler = RegistryHandler(served) { error, _ in failed.note(error) }
+        served.access = settings.access
+        handler = RegistryHandler(served) { error, _ in failed.note(error) }
         var observers = HTTPServer.Observers()
         observers.failure = { error, _ in failed.note(error) }
         server = HTTPServer(

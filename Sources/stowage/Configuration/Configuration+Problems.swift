@@ -1,21 +1,9 @@
-import EventLoop
-
 extension Configuration {
     /// What is wrong with values that have the right form; `place` names where the value at a path came from.
     func problems(_ place: ([String]) -> String) -> [String] {
         var problems: [String] = []
         func require(_ condition: Bool, _ path: [String], _ text: String) {
             if !condition { problems.append("\(place(path)): \(text)") }
-        }
-        if let address = SocketAddress(listen) {
-            require(
-                address.isLoopback || allowAnonymous, ["listen"],
-                "\(listen) can be reached from other machines and there are no access rules; "
-                    + "listen on 127.0.0.1, or let everybody in with --allow-anonymous")
-        } else {
-            require(
-                false, ["listen"],
-                "expected ADDRESS:PORT, such as 127.0.0.1:5000 or [::]:5000 (found \(listen.debugDescription))")
         }
         do throws(StorageLocation.Problem) {
             _ = try StorageLocation(storage.location)
@@ -56,6 +44,7 @@ extension Configuration {
                 (0...1_000_000).contains(price), ["stats", "prices", name],
                 "expected dollars for a GiB and month, such as 0.023")
         }
-        return problems + storage.s3.problems { place(["storage", "s3"] + $0) }
+        return listenerProblems(place) + problems + accessProblems(place)
+            + storage.s3.problems { place(["storage", "s3"] + $0) }
     }
 }

@@ -4,12 +4,18 @@ import Registry
 /// Every setting with its default. The YAML file, the environment (`STOWAGE_` and the path in upper case) and the
 /// options of the command line are laid over it in that order.
 struct Configuration: Codable, Equatable, Sendable {
-    /// `ADDRESS:PORT` to listen on; port 0 takes a free one.
+    /// `ADDRESS:PORT` to listen on without TLS; port 0 takes a free one, empty is none.
     var listen = "127.0.0.1:5000"
+    var tls = TLS()
     /// Lets everybody who can reach a non-loopback address push and pull.
     var allowAnonymous = false
     /// Refuses every write with 405.
     var readOnly = false
+    var access = Access()
+    var limits = Limits()
+    /// Whose `Forwarded` and `X-Forwarded-…` are believed.
+    var proxies = Entries<ProxyEntry>()
+    var audit = Audit()
     var storage = Storage()
     var manifests = Manifests()
     var uploads = Uploads()
@@ -17,6 +23,13 @@ struct Configuration: Codable, Equatable, Sendable {
     var http = HTTP()
     var log = Log()
     var stats = Stats()
+    /// Where the values come from, which is no setting.
+    var places = Places()
+
+    private enum CodingKeys: String, CodingKey {
+        case listen, tls, allowAnonymous, readOnly, access, limits, proxies, audit
+        case storage, manifests, uploads, pull, http, log, stats
+    }
 
     /// Where the bytes are.
     struct Storage: Codable, Equatable, Sendable {

@@ -32,7 +32,7 @@ enum ConfigurationFile {
     private static func text(at path: String) throws(ConfigurationError) -> String {
         let bytes: [UInt8]
         do throws(SystemCallError) {
-            bytes = try read(path)
+            bytes = try SmallFile.bytes(at: path, limit: maximumSize)
         } catch {
             throw ConfigurationError("\(path): \(String(cString: strerror(error.code)))")
         }
@@ -40,19 +40,6 @@ enum ConfigurationFile {
             throw ConfigurationError("\(path): not a UTF-8 text of at most \(maximumSize) bytes")
         }
         return text
-    }
-
-    /// The first bytes of a file, pipe or device: one more than allowed tells that there are too many.
-    private static func read(_ path: String) throws(SystemCallError) -> [UInt8] {
-        let file = OwnedDescriptor(try Posix.call("open") { open(path, O_RDONLY | O_CLOEXEC) })
-        var bytes: [UInt8] = []
-        var piece = [UInt8](repeating: 0, count: 64 << 10)
-        while bytes.count <= maximumSize {
-            let count = try Posix.call("read") { Glibc.read(file.number, &piece, piece.count) }
-            if count == 0 { break }
-            bytes += piece[..<count]
-        }
-        return bytes
     }
 
     /// What is wrong with a text that is no YAML, with the line before it. Never the text itself, as Yams has it.

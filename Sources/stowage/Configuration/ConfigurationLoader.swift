@@ -1,4 +1,3 @@
-import S3
 import Yams
 
 /// Lays a YAML file, the environment and the command line over the defaults, and remembers where each value came from,
@@ -18,6 +17,8 @@ struct ConfigurationLoader {
     private var tree: Node
     private var origins: [[String]: String] = [:]
     private var problems: [String] = []
+    /// Lists and groups of entries, with the file each is in.
+    private var entries: [(path: [String], node: Node, file: String)] = []
     /// Variables beginning with `STOWAGE_` that are no setting; they may be somebody's typing error.
     private(set) var unknownVariables: [String] = []
 
@@ -53,7 +54,9 @@ struct ConfigurationLoader {
         let place = "\(file):\(line ?? 1)"
         // `key:` with nothing behind it means the default, as when a whole section is commented out.
         let isGroup = Self.value(at: path, of: tree)?.mapping != nil
-        if isGroup, node.tag == Tag(.null) || node.scalar?.string.isEmpty == true { return }
+        let isEntries = EntrySettings.paths.contains(path)
+        if isGroup || isEntries, node.tag == Tag(.null) || node.scalar?.string.isEmpty == true { return }
+        if isEntries { return entries.append((path, node, file)) }
         guard let mapping = node.mapping else {
             return path.isEmpty
                 ? problems.append("\(place): expected settings as KEY: VALUE") : set(path, node, origin: place)
@@ -74,7 +77,7 @@ struct ConfigurationLoader {
 
     private mutating func add(environment: [String: String]) {
         var paths: [String: [String]] = [:]
-        for path in Self.leaves(of: tree) { paths[Self.variable(path)] = path }
+        for path in Self.leaves(of: tree) + EntrySettings.paths { paths[Self.variable(path)] = path }
         for (name, value) in environment.sorted(by: { $0.key < $1.key }) where name.hasPrefix("STOWAGE_") {
             if let path = paths[name] {
                 set(path, to: value, origin: name)
@@ -102,6 +105,9 @@ struct ConfigurationLoader {
     }
 
     private mutating func set(_ path: [String], _ value: Node, origin: String) {
+        guard !EntrySettings.paths.contains(path) else {
+            return problems.append("\(origin): \(Self.name(path)): can be set in the file only")
+        }
         guard Self.value(at: path, of: tree)?.mapping == nil else {
             return problems.append("\(origin): \(Self.name(path)): expected a group of settings, not a value")
         }
@@ -115,9 +121,14 @@ struct ConfigurationLoader {
     private mutating func finish() throws -> Configuration {
         while true {
             do {
-                let configuration = try YAMLDecoder().decode(Configuration.self, from: tree)
-                let found = problems + configuration.problems { place($0) } + uselessOptions
+                var configuration = try YAMLDecoder().decode(Configuration.self, from: tree)
+                var found = problems
+                for (path, node, file) in entries {
+                    found += EntrySettings.read(path, node, file: file, into: &configuration)
+                }
+                found += configuration.problems { place($0) } + uselessOptions
                 guard found.isEmpty else { throw ConfigurationError(found) }
+                configuration.places = Places(origins)
                 return configuration
             } catch let error as DecodingError {
                 try note(error)
@@ -144,9 +155,7 @@ struct ConfigurationLoader {
     }
 
     /// Where a setting got its value, followed by its name.
-    private func place(_ path: [String]) -> String {
-        origins[path].map { "\($0): \(Self.name(path))" } ?? Self.name(path)
-    }
+    private func place(_ path: [String]) -> String { Places(origins).place(path) }
 
     private func complaint(_ path: [String], _ reason: String) -> String {
         let value = Self.value(at: path, of: tree)
@@ -161,32 +170,6 @@ struct ConfigurationLoader {
             .dataCorrupted(let context):
             context
         @unknown default: DecodingError.Context(codingPath: [], debugDescription: "\(error)")
-        }
-    }
-
-    /// What a setting with a fixed set of values, a number or a switch wants.
-    private static func expectation(_ path: [String]) -> String? {
-        switch path {
-        case ["manifests", "missingReferences"]: "expected reject or accept"
-        case ["log", "level"]: "expected one of \(LogLevel.allCases.map(\.rawValue).joined(separator: ", "))"
-        case ["log", "format"]: "expected text or json"
-        case ["allowAnonymous"], ["readOnly"], ["log", "access"]: "expected true or false"
-        case ["http", "eventLoops"], ["http", "maximumConnections"]: "expected a whole number"
-        case ["pull", "mode"]: "expected one of \(PullMode.allCases.map(\.rawValue).joined(separator: ", "))"
-        case _ where path.starts(with: ["stats", "prices"]): "expected dollars for a GiB and month, such as 0.023"
-        default: path.starts(with: ["storage", "s3"]) ? bucketExpectation(path.dropFirst(2)) : nil
-        }
-    }
-
-    private static func bucketExpectation(_ path: ArraySlice<String>) -> String? {
-        switch path.joined(separator: ".") {
-        case "pathStyle": "expected auto, true or false"
-        case "partsInFlight", "connections", "attempts": "expected a whole number"
-        case "serverSideEncryption":
-            "expected one of \(ServerSideEncryption.allCases.map(\.rawValue).joined(separator: ", "))"
-        case "credentials.source":
-            "expected one of \(CredentialsSource.allCases.map(\.rawValue).joined(separator: ", "))"
-        default: nil
         }
     }
 

@@ -1,4 +1,5 @@
 import Dispatch
+import EventLoop
 import Glibc
 import Synchronization
 
@@ -15,16 +16,37 @@ final class LineWriter: Sendable {
     private static let limit = 4 << 20
     private static let delay = DispatchTimeInterval.milliseconds(20)
 
-    private let descriptor: CInt
+    private let target: Mutex<Target>
     private let noteOfLoss: @Sendable (Int) -> [UInt8]
     private let queue = DispatchQueue(label: "stowage.log")
     private let state = Mutex(State())
 
-    /// `descriptor` stays open for as long as the program runs; `noteOfLoss` makes the line that tells how many others
-    /// were dropped.
-    init(descriptor: CInt, noteOfLoss: @escaping @Sendable (Int) -> [UInt8]) {
-        self.descriptor = descriptor
+    /// Where lines go.
+    enum Target: Sendable {
+        /// A descriptor that stays open for as long as the program runs.
+        case open(CInt)
+        case file(OpenFile)
+
+        fileprivate var number: CInt {
+            switch self {
+            case .open(let number): number
+            case .file(let file): file.number
+            }
+        }
+    }
+
+    /// `noteOfLoss` makes the line that tells how many others were dropped.
+    init(_ target: Target, noteOfLoss: @escaping @Sendable (Int) -> [UInt8]) {
+        self.target = Mutex(target)
         self.noteOfLoss = noteOfLoss
+    }
+
+    /// Lines from now on go elsewhere.
+    func redirect(to target: Target) {
+        queue.async {
+            self.flushPending()
+            self.target.withLock { $0 = target }
+        }
     }
 
     /// Adds a line; `line` ends with a newline.
@@ -58,6 +80,9 @@ final class LineWriter: Sendable {
             return (state.pending, state.dropped)
         }
         if dropped > 0 { bytes += noteOfLoss(dropped) }
+        // Keeps it open until everything is written.
+        let target = target.withLock { $0 }
+        let descriptor = target.number
         var written = 0
         while written < bytes.count {
             let count = bytes.withUnsafeBytes {
@@ -66,7 +91,7 @@ final class LineWriter: Sendable {
             if count < 0, errno == EINTR { continue }
             // Whoever shares the descriptor has made it non-blocking.
             if count < 0, errno == EAGAIN {
-                waitWritable()
+                waitWritable(descriptor)
                 continue
             }
             // Nobody reads the log any more: there is nowhere to say so.
@@ -75,7 +100,7 @@ final class LineWriter: Sendable {
         }
     }
 
-    private func waitWritable() {
+    private func waitWritable(_ descriptor: CInt) {
         var state = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
         // Whatever it says, the next write tells.
         _ = poll(&state, 1, -1)

@@ -14,5 +14,13 @@ enum Timestamp {
         return "\(date)T\(clock).\(milliseconds)Z"
     }
 
+    /// The day of a time in seconds since 1970, as `2026-11-23` (UTC).
+    static func date(_ seconds: Int) -> String {
+        var time = time_t(seconds)
+        var parts = tm()
+        gmtime_r(&time, &parts)
+        return "\(1900 + parts.tm_year)-\(pad(parts.tm_mon + 1))-\(pad(parts.tm_mday))"
+    }
+
     private static func pad(_ number: CInt) -> String { number < 10 ? "0\(number)" : "\(number)" }
 }
