@@ -16,10 +16,7 @@ package final class Issuer: Sendable {
         let identity: Identity
         /// The first second in which the token no longer holds.
         let end: Int
-    }
-
-    private struct MemoryKey: Hashable {
-        let token: [UInt8]
+        /// The hash of the keys one of which has signed it.
         let keys: [UInt8]
     }
 
@@ -29,7 +26,8 @@ package final class Issuer: Sendable {
     private let settings: Settings
     private let reader: IssuerClaimsReader
     private let keys: IssuerKeys
-    private let accepted = RecentValues<MemoryKey, Remembered>(limit: memoryLimit)
+    /// By the hash of the token.
+    private let accepted = RecentValues<[UInt8], Remembered>(limit: memoryLimit)
 
     /// - Parameters:
     ///   - settings: the error is the first of their problems.
@@ -50,6 +48,8 @@ package final class Issuer: Sendable {
 
     /// Whether `token` (a compact JWS) says that it is from this issuer; proves nothing.
     package func isNamed(in token: String) -> Bool {
+        guard token.utf8.count <= CompactJWS.maximumLength else { return false }
+        if accepted[Self.hash(token)] != nil { return true }
         guard let jws = CompactJWS(token), case .string(let issuer)? = jws.claims?["iss"] else { return false }
         return Self.isEqual(issuer, settings.issuer)
     }
@@ -57,8 +57,8 @@ package final class Issuer: Sendable {
     /// Who the token speaks of. `now` in seconds since 1970.
     package func identity(of token: String, now: Int) async throws(AuthenticationError) -> Identity {
         guard token.utf8.count <= CompactJWS.maximumLength else { throw .malformed }
-        let digest = SHA256.hash(Array(token.utf8))
-        if let set = keys.current(now: now), let known = accepted[MemoryKey(token: digest, keys: set.digest)] {
+        let digest = Self.hash(token)
+        if let known = accepted[digest], let set = keys.current(now: now), set.digest == known.keys {
             guard now < known.end else { throw Self.expired }
             return known.identity
         }
@@ -74,10 +74,11 @@ package final class Issuer: Sendable {
         let set = try await keys.keys(now: now) { $0.has(header.keyID, algorithm) }
         guard set.verifies(jws, header.keyID, algorithm) else { throw Self.invalid }
         accepted.insert(
-            Remembered(identity: identity, end: end), for: MemoryKey(token: digest, keys: set.digest),
-            weight: token.utf8.count)
+            Remembered(identity: identity, end: end, keys: set.digest), for: digest, weight: token.utf8.count)
         return identity
     }
+
+    private static func hash(_ token: String) -> [UInt8] { SHA256.hash(Array(token.utf8)) }
 
     private static let invalid = AuthenticationError.rejected(reason: "the token is not valid")
     private static let expired = AuthenticationError.rejected(reason: "the token has expired")
