@@ -54,9 +54,12 @@ extension Configuration {
     /// What one caller may take; 0 is no limit.
     struct Limits: Codable, Equatable, Sendable {
         var requestsPerSecond = 0
-        /// Requests that may come at once after a pause; 0 for ten seconds' worth.
+        /// Requests that may come at once after a pause; 0 for one second's worth.
         var burst = 0
-        var bytesPerSecond = ByteCount(0)
+        /// Bytes of uploads.
+        var receivedBytesPerSecond = ByteCount(0)
+        /// Bytes of downloads.
+        var sentBytesPerSecond = ByteCount(0)
         var concurrentUploads = 0
     }
 

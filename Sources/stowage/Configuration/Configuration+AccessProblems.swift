@@ -28,9 +28,14 @@ extension Configuration {
         require(
             limits.burst == 0 || limits.requestsPerSecond > 0, ["limits", "burst"],
             "not used without limits.requestsPerSecond")
-        let bytes = limits.bytesPerSecond.bytes
-        require(
-            bytes == 0 || bytes >= 64 << 10, ["limits", "bytesPerSecond"], "expected at least 64KiB, or 0 for no limit")
+        let rates = [
+            ("receivedBytesPerSecond", limits.receivedBytesPerSecond), ("sentBytesPerSecond", limits.sentBytesPerSecond),
+        ]
+        for (name, rate) in rates {
+            require(
+                rate.bytes == 0 || rate.bytes >= 64 << 10, ["limits", name],
+                "expected at least 64KiB, or 0 for no limit")
+        }
         return problems + access.tokens.problems { place(["access", "tokens"] + $0) } + entryProblems
     }
 
