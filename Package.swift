@@ -26,8 +26,8 @@ let package = Package(
     targets: [
         // Floor 0. The Linux calls Swift's Glibc module cannot name: epoll, timerfd, sendfile, accept4, xattr.
         .target(name: "CPosix"),
-        // Floor 0. libcrypto's headers, found by pkg-config.
-        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        // Floor 0. The headers of libssl and libcrypto, found by pkg-config.
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         // Floor 0. The system's crypt(3), for bcrypt.
         .systemLibrary(name: "CCrypt", providers: [.apt(["libcrypt-dev"])]),
         // Floor 0. libcurl's headers, and functions with fixed types for the ones of it that take any.
@@ -35,19 +35,22 @@ let package = Package(
         // Floor 0. Event loops on Dispatch and epoll, owned descriptors, buffers, timers, bounded memories, and the
         // pool for blocking work.
         .target(name: "EventLoop", dependencies: ["CPosix"], swiftSettings: settings),
-        // Floor 0. The Swift face of libcrypto: SHA-256, SHA-512, MD5, HMAC, random bytes, base64url.
+        // Floor 0. The Swift face of libcrypto and libssl: SHA-256, SHA-512, MD5, HMAC, random bytes, base64url, TLS.
         .target(name: "OpenSSL", dependencies: ["COpenSSL"], swiftSettings: settings),
+        // Floor 0. The Swift face of libcurl: an HTTP/1.1 client in the event loops. Knows neither S3 nor registries.
+        .target(name: "HTTPClient", dependencies: ["EventLoop", "CCurl"], swiftSettings: settings),
 
         // Floor 1. The vocabulary of the OCI specifications: values that exist only if they are valid.
         .target(name: "OCI", swiftSettings: settings),
         // Floor 1. A strict, bounded HTTP/1.1 server engine that knows nothing of registries.
         .target(name: "HTTPServer", dependencies: ["EventLoop", "OpenSSL"], swiftSettings: settings),
-        // Floor 1. An S3 client on libcurl: requests, signatures, credentials, retries. Knows no registry.
-        .target(name: "S3", dependencies: ["EventLoop", "OpenSSL", "CCurl"], swiftSettings: settings),
+        // Floor 1. An S3 client: requests, signatures, credentials, retries. Knows no registry.
+        .target(name: "S3", dependencies: ["HTTPClient", "EventLoop", "OpenSSL"], swiftSettings: settings),
 
         // Floor 2. The object verbs every backend offers, and the directory, S3 and memory backends.
         .target(
-            name: "ObjectStorage", dependencies: ["S3", "EventLoop", "OpenSSL", "CPosix"], swiftSettings: settings),
+            name: "ObjectStorage", dependencies: ["S3", "HTTPClient", "EventLoop", "OpenSSL", "CPosix"],
+            swiftSettings: settings),
 
         // Floor 3. Repositories: blobs, manifests, tags, referrers, uploads. Knows no HTTP.
         .target(
@@ -58,7 +61,9 @@ let package = Package(
         // Floor 3. Who callers are and what they may do: credentials, tokens, policies, limits. Knows no HTTP.
         .target(
             name: "Access",
-            dependencies: ["OCI", "OpenSSL", "EventLoop", "CCrypt", .product(name: "JWTKit", package: "jwt-kit")],
+            dependencies: [
+                "OCI", "OpenSSL", "EventLoop", "HTTPClient", "CCrypt", .product(name: "JWTKit", package: "jwt-kit"),
+            ],
             swiftSettings: settings),
 
         // Floor 4. The endpoints of the Distribution specification over HTTP, and their error bodies.
@@ -76,8 +81,8 @@ let package = Package(
         .executableTarget(
             name: "stowage",
             dependencies: [
-                "RegistryAPI", "Registry", "Access", "HTTPServer", "ObjectStorage", "OCI", "S3", "EventLoop",
-                "OpenSSL",
+                "RegistryAPI", "Registry", "Access", "HTTPServer", "ObjectStorage", "OCI", "S3", "HTTPClient",
+                "EventLoop", "OpenSSL",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
@@ -87,22 +92,25 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "ObjectStorage", "S3", "EventLoop", "HTTPServer", "Registry", "RegistryAPI", "Access", "OCI", "OpenSSL",
+                "ObjectStorage", "S3", "HTTPClient", "EventLoop", "HTTPServer", "Registry", "RegistryAPI", "Access",
+                "OCI", "OpenSSL", "COpenSSL",
             ],
             path: "Tests/TestSupport", swiftSettings: settings),
         .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "TestSupport"], swiftSettings: settings),
         // The engine over real sockets; two of its tests run BareHello in a process of its own.
         .testTarget(
-            name: "HTTPServerTests", dependencies: ["HTTPServer", "EventLoop", "TestSupport", "BareHello"],
+            name: "HTTPServerTests", dependencies: ["HTTPServer", "OpenSSL", "EventLoop", "TestSupport", "BareHello"],
             swiftSettings: settings),
         .testTarget(
             name: "ObjectStorageTests",
-            dependencies: ["ObjectStorage", "S3", "TestSupport", "EventLoop", "OpenSSL", "CPosix"],
+            dependencies: ["ObjectStorage", "S3", "HTTPClient", "TestSupport", "EventLoop", "OpenSSL", "CPosix"],
             swiftSettings: settings),
         .testTarget(name: "OCITests", dependencies: ["OCI"], swiftSettings: settings),
         .testTarget(name: "OpenSSLTests", dependencies: ["OpenSSL", "TestSupport"], swiftSettings: settings),
         .testTarget(
-            name: "S3Tests", dependencies: ["S3", "EventLoop", "OpenSSL", "HTTPServer", "TestSupport"],
+            name: "HTTPClientTests", dependencies: ["HTTPClient", "EventLoop", "TestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "S3Tests", dependencies: ["S3", "HTTPClient", "EventLoop", "OpenSSL", "HTTPServer", "TestSupport"],
             swiftSettings: settings),
         .testTarget(
             name: "RegistryTests",
@@ -110,7 +118,10 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "AccessTests",
-            dependencies: ["Access", "OCI", "OpenSSL", "EventLoop", "HTTPServer", "TestSupport"],
+            dependencies: [
+                "Access", "OCI", "OpenSSL", "EventLoop", "HTTPClient", "HTTPServer", "TestSupport",
+                .product(name: "JWTKit", package: "jwt-kit"),
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "RegistryAPITests",

@@ -32,6 +32,13 @@ package struct Socket: ~Copyable, Sendable {
         return try result("recv") { recv(number, buffer.base + offset, limit, 0) }
     }
 
+    /// The byte that the next read will begin with, left where it is; 0 unless `result` has moved one.
+    package func peek() throws(SystemCallError) -> (byte: UInt8, result: SocketResult) {
+        var byte: UInt8 = 0
+        let result = try result("recv") { recv(number, &byte, 1, CInt(MSG_PEEK)) }
+        return (byte, result)
+    }
+
     /// Writes bytes of `buffer`; `more` tells the kernel that the rest of the packet follows at once.
     package func send(_ buffer: Buffer, _ range: Range<Int>, more: Bool) throws(SystemCallError) -> SocketResult {
         precondition(range.lowerBound >= 0 && range.upperBound <= buffer.capacity, "write outside of the buffer")

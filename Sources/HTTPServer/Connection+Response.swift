@@ -1,4 +1,5 @@
 import EventLoop
+import OpenSSL
 
 /// Sending responses, and ending the connection so that the last one arrives.
 extension Connection {
@@ -58,6 +59,9 @@ extension Connection {
     /// or before more come, would make the kernel reset the connection and take the last response from the client.
     func linger() async {
         releaseInput()
+        tls?.finishSending()
+        // What comes now is thrown away: it need not be decrypted.
+        tls = nil
         socket.shutDownWriting()
         enter(.lingering)
         do {

@@ -2,7 +2,7 @@ import EventLoop
 
 /// Moving bytes: every call tries at once and waits only when the socket says so (edge-triggered readiness).
 ///
-/// This file is the seam for TLS: nothing else touches `socket`'s reading and writing.
+/// Nothing but this file and Connection+TLS.swift touches `socket`'s reading and writing.
 extension Connection {
     /// Bytes a connection may move before the others on its loop get a turn.
     static let turnBudget = 512 << 10
@@ -15,12 +15,23 @@ extension Connection {
         if events.contains(.writable) || !events.isDisjoint(with: .hangUp) {
             canWrite = true
             resumeWriter()
+            if readNeedsWritable { noteReadable() }
         }
         if !events.isDisjoint(with: [.readable, .hangUp]) {
             if !events.isDisjoint(with: .hangUp) { hasHungUp = true }
-            canRead = true
-            resumeReader()
+            noteReadable()
+            if writeNeedsReadable {
+                writeNeedsReadable = false
+                canWrite = true
+                resumeWriter()
+            }
         }
+    }
+
+    private func noteReadable() {
+        readNeedsWritable = false
+        canRead = true
+        resumeReader()
     }
 
     /// Makes every wait of the connection's task end, and its next read or write fail.
@@ -50,7 +61,7 @@ extension Connection {
     /// Whether the connection's task waits for the socket.
     var isWaiting: Bool { reader != nil || writer != nil }
 
-    private func waitReadable() async throws {
+    func waitReadable() async throws {
         if phase == .transfer { extendDeadline() }
         // Tested again inside: the body may run after a hop, and the wake-up may have come in between.
         await withUnsafeContinuation { continuation in
@@ -59,7 +70,7 @@ extension Connection {
         if isClosed { throw ConnectionClosed() }
     }
 
-    private func waitWritable() async throws {
+    func waitWritable() async throws {
         if phase == .transfer { extendDeadline() }
         await withUnsafeContinuation { continuation in
             if canWrite || isClosed { continuation.resume() } else { (writer, spentBudget) = (continuation, 0) }
@@ -90,6 +101,7 @@ extension Connection {
     func receiveNow(into buffer: Buffer, at offset: Int, limit: Int) throws -> Int? {
         if isClosed { throw ConnectionClosed() }
         guard canRead else { return nil }
+        if let tls { return try receiveNow(tls, into: buffer, at: offset, limit: limit) }
         do {
             switch try socket.receive(into: buffer, at: offset, limit: limit) {
             case .moved(let count):
@@ -105,6 +117,16 @@ extension Connection {
         }
     }
 
+    private func sendNow(_ bytes: RawSpan) throws -> SocketResult {
+        if let tls { return try sendNow(tls, bytes) }
+        return try socket.send(bytes, limit: Self.turnBudget)
+    }
+
+    private func sendFileNow(_ file: OpenFile, at offset: Int, count: Int) throws -> SocketResult {
+        if let tls { return try sendFileNow(tls, file, at: offset, count: count) }
+        return try socket.sendFile(file, at: offset, count: count)
+    }
+
     /// Writes all of `bytes`.
     func write(_ bytes: [UInt8]) async throws {
         var sent = 0
@@ -115,7 +137,7 @@ extension Connection {
     func write(_ bytes: [UInt8], counting sent: inout Int) async throws {
         var offset = 0
         while offset < bytes.count {
-            let count = try await moved { try socket.send(bytes, from: offset, limit: Self.turnBudget) }
+            let count = try await moved { try sendNow(bytes.span.bytes.extracting(offset..<bytes.count)) }
             offset += count
             sent += count
         }
@@ -126,7 +148,7 @@ extension Connection {
         var offset = 0
         while offset < region.length {
             let step = min(region.length - offset, Self.sendFileStep)
-            let count = try await moved { try socket.sendFile(region.file, at: region.offset + offset, count: step) }
+            let count = try await moved { try sendFileNow(region.file, at: region.offset + offset, count: step) }
             // The file became shorter than its announced length: the client must not take this for the whole.
             if count == 0 { throw ConnectionClosed() }
             offset += count
@@ -145,7 +167,7 @@ extension Connection {
             var offset = 0
             while offset < chunk.byteCount {
                 let rest = chunk.extracting(offset..<chunk.byteCount)
-                let count = try await moved { try socket.send(rest, limit: Self.turnBudget) }
+                let count = try await moved { try sendNow(rest) }
                 offset += count
                 done += count
             }

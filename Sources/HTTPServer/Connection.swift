@@ -1,11 +1,12 @@
 import EventLoop
 import Glibc
+import OpenSSL
 
 /// One client connection: an actor on its event loop, with one task that reads a request, answers it, and goes on.
 actor Connection: Pollable {
     /// What the connection waits for, which decides how long it may.
     enum Phase {
-        case idle, head, transfer, lingering
+        case handshake, idle, head, transfer, lingering
     }
 
     /// How far a small unread body is read so that the connection can stay open.
@@ -33,6 +34,12 @@ actor Connection: Pollable {
     var writer: UnsafeContinuation<Void, Never>?
     var isClosed = false
     var spentBudget = 0
+    // See Connection+TLS.swift.
+    /// From the end of the handshake until the last response is out.
+    var tls: TLSSession?
+    /// Whether libssl has to write before it can read on, or to read before it can write on.
+    var readNeedsWritable = false
+    var writeNeedsReadable = false
     private(set) var phase = Phase.idle
     private var deadline = 0
 
@@ -49,9 +56,18 @@ actor Connection: Pollable {
     /// Memory this exchange has taken from the server's budget.
     var reservedMemory = 0
     /// Known from the first request on, because a client that is gone has no address any more.
-    private var peer = ""
+    var peer = ""
+    /// What a connection to a TLS port shows, and when it has its turn; nil on a plain port.
+    private let encryption: Encryption?
+    /// What the client's certificate proves.
+    private var certificateName: String?
 
-    init(_ socket: consuming Socket, loop: EventLoop, server: HTTPServer, dateLine: DateLine) {
+    typealias Encryption = (identity: TLSIdentity, turns: HandshakeTurns)
+
+    init(
+        _ socket: consuming Socket, loop: EventLoop, server: HTTPServer, dateLine: DateLine, encryption: Encryption?
+    ) {
+        self.encryption = encryption
         self.socket = socket
         self.loop = loop
         self.server = server
@@ -78,6 +94,10 @@ actor Connection: Pollable {
     private func serve() async {
         do {
             registration = try loop.register(self, descriptor: socket.number)
+            if let encryption {
+                tls = try await handshake(encryption.identity, encryption.turns)
+                certificateName = tls?.clientName
+            }
             while let head = try await nextHead() {
                 guard try await exchange(head) else {
                     await linger()
@@ -86,6 +106,10 @@ actor Connection: Pollable {
             }
         } catch let error as HeadError {
             await reject(error)
+        } catch let error as TLSError {
+            server.observeHandshakeFailed(error, peer: peer)
+            // So that the alert arrives.
+            await linger()
         } catch {
             // The client is gone or has stalled; there is nobody to tell.
         }
@@ -94,6 +118,8 @@ actor Connection: Pollable {
 
     private func close() {
         releaseInput()
+        tls?.finishSending()
+        tls = nil
         task = nil
         guard let registration else { return }
         loop.deregister(registration, descriptor: socket.number)
@@ -120,7 +146,7 @@ actor Connection: Pollable {
         let seconds =
             switch phase {
             case .idle: limits.idleTimeout
-            case .head: limits.headTimeout
+            case .handshake, .head: limits.headTimeout
             case .transfer: limits.stallTimeout
             case .lingering: Self.lingerTimeout
             }
@@ -130,7 +156,8 @@ actor Connection: Pollable {
     private func checkDeadline(_ now: Int) {
         // Time that a handler takes is not the client's: only a wait for the socket can be too long.
         guard isWaiting || phase == .lingering else { return }
-        if now > deadline || (phase == .idle && server.isDraining) { abandon() }
+        // No request is lost with a handshake: none has come.
+        if now > deadline || ((phase == .idle || phase == .handshake) && server.isDraining) { abandon() }
     }
 
     // MARK: Requests
@@ -163,7 +190,9 @@ actor Connection: Pollable {
         if peer.isEmpty { peer = socket.peerAddress }
         await spend(Self.requestCost)
         let id = RequestID.accept(head.value("X-Request-Id")) ?? server.requestIDs.next()
-        let request = Request(head: head, body: RequestBody(connection: self, framing: head.framing), id: id, peer: peer)
+        let request = Request(
+            head: head, body: RequestBody(connection: self, framing: head.framing), id: id, peer: peer,
+            isSecure: encryption != nil, certificateName: certificateName)
         let response: Response
         do {
             response = try await answer(request)
@@ -224,7 +253,8 @@ actor Connection: Pollable {
         server.observe(
             Exchange(
                 head: head, status: response.status, endpoint: response.endpoint, requestID: id, bytesIn: bytesIn,
-                bytesOut: sent, nanoseconds: monotonicNanoseconds() - start, peer: peer, isComplete: isComplete))
+                bytesOut: sent, nanoseconds: monotonicNanoseconds() - start, peer: peer,
+                isSecure: encryption != nil, isComplete: isComplete))
     }
 }
 

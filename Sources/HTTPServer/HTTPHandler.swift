@@ -12,6 +12,8 @@ package struct Request {
     package let id: String
     /// The numeric address the connection comes from, without the port.
     package let peer: String
+    /// Whether the connection is encrypted by TLS.
+    package var isSecure = false
     /// The name its TLS certificate proves, where the listener asks for one: the subject's common name, or the first
     /// name in it (RFC 5280, section 4.2.1.6). Nil on a plain connection and without a certificate.
     package var certificateName: String?
@@ -29,6 +31,8 @@ package struct Exchange: Sendable {
     /// From the complete head to the last byte of the response.
     package let nanoseconds: Int
     package let peer: String
+    /// Whether the connection is encrypted by TLS.
+    package let isSecure: Bool
     /// False when the client went away before it had the whole response.
     package let isComplete: Bool
 }

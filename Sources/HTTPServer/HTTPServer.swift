@@ -1,6 +1,7 @@
 import Dispatch
 package import EventLoop
 import Glibc
+package import OpenSSL
 import Synchronization
 
 /// A HTTP/1.1 server: listens, spreads connections over event loops, and drains when it is told to stop.
@@ -11,6 +12,8 @@ package final class HTTPServer: Sendable {
         package var exchange: @Sendable (Exchange) -> Void = { _ in }
         /// Bytes came that are no acceptable request.
         package var rejected: @Sendable (HeadError) -> Void = { _ in }
+        /// A connection to a TLS port ended within its handshake, at most one call each; `peer` is a numeric address.
+        package var handshakeFailed: @Sendable (_ reason: TLSError, _ peer: String) -> Void = { _, _ in }
         /// A handler failed with an error that is not for clients.
         package var failure: @Sendable (_ error: any Error, _ requestID: String) -> Void = { _, _ in }
 
@@ -26,6 +29,7 @@ package final class HTTPServer: Sendable {
     private final class Lane: Sendable {
         let loop: EventLoop
         let dateLine = DateLine()
+        let handshakes = HandshakeTurns()
         /// Connections it has been given; those that have not begun count, so that a burst is spread too.
         let connections = Atomic<Int>(0)
 
@@ -70,7 +74,7 @@ package final class HTTPServer: Sendable {
     /// Starts accepting on a bound socket, with TLS if there is an identity to show; returns once it does.
     package func listen(on socket: consuming ListeningSocket, tls: TLSIdentity? = nil) async throws {
         let loop = lanes[0].loop
-        let listener = Listener(socket, loop: loop, server: self)
+        let listener = Listener(socket, loop: loop, server: self, tls: tls)
         try await Task(executorPreference: loop) { try listener.start() }.value
         listeners.withLock { $0.append(listener) }
     }
@@ -117,16 +121,19 @@ package final class HTTPServer: Sendable {
     // MARK: Connections
 
     /// Takes over an accepted connection, on the listener's loop.
-    func adopt(_ socket: consuming Socket) {
+    func adopt(_ socket: consuming Socket, tls: TLSIdentity?) {
         let open = connections.wrappingAdd(1, ordering: .relaxed).newValue
         guard open <= limits.connections else {
-            refuse(socket)
+            // A client that speaks TLS would take the words for a broken hello.
+            if tls == nil { refuse(socket) }
             connectionEnded()
             return
         }
         let lane = leastLoaded
         lane.connections.wrappingAdd(1, ordering: .relaxed)
-        let connection = Connection(socket, loop: lane.loop, server: self, dateLine: lane.dateLine)
+        let encryption = tls.map { (identity: $0, turns: lane.handshakes) }
+        let connection = Connection(
+            socket, loop: lane.loop, server: self, dateLine: lane.dateLine, encryption: encryption)
         Task(executorPreference: lane.loop) {
             await connection.start {
                 lane.connections.wrappingSubtract(1, ordering: .relaxed)
@@ -157,5 +164,6 @@ package final class HTTPServer: Sendable {
 
     func observe(_ exchange: Exchange) { observers.exchange(exchange) }
     func observeRejected(_ error: HeadError) { observers.rejected(error) }
+    func observeHandshakeFailed(_ reason: TLSError, peer: String) { observers.handshakeFailed(reason, peer) }
     func report(failure error: any Error, requestID: String) { observers.failure(error, requestID) }
 }

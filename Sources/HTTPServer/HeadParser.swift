@@ -11,6 +11,9 @@ package struct HeadError: Error, Equatable, Sendable {
 
     /// A TLS ClientHello on a plain port: clients that try https first go on only when answered at once.
     package static let encrypted = HeadError(.badRequest, "this port speaks plain HTTP, not TLS")
+
+    /// Plain HTTP on a TLS port.
+    package static let plain = HeadError(.badRequest, "this port speaks HTTPS, not plain HTTP: use https://")
 }
 
 /// The longest heads a server takes.

@@ -8,6 +8,8 @@ final class Listener: Pollable {
 
     let loop: EventLoop
     private let server: HTTPServer
+    /// What its connections show; nil for plain ones.
+    private let tls: TLSIdentity?
     private let state: Mutex<State>
 
     private struct State: ~Copyable {
@@ -15,9 +17,10 @@ final class Listener: Pollable {
         var registration: Registration?
     }
 
-    init(_ socket: consuming ListeningSocket, loop: EventLoop, server: HTTPServer) {
+    init(_ socket: consuming ListeningSocket, loop: EventLoop, server: HTTPServer, tls: TLSIdentity?) {
         self.loop = loop
         self.server = server
+        self.tls = tls
         state = Mutex(State(socket: consume socket, registration: nil))
     }
 
@@ -53,7 +56,7 @@ final class Listener: Pollable {
     private func acceptOne() -> Bool {
         // Out of descriptors: the clients wait in the kernel's queue until the next tick.
         guard let socket = try? state.withLock({ state in try state.socket?.accept() }) else { return false }
-        server.adopt(socket)
+        server.adopt(socket, tls: tls)
         return true
     }
 }

@@ -1,5 +1,6 @@
 import EventLoop
 import Glibc
+import HTTPClient
 import S3
 import Synchronization
 

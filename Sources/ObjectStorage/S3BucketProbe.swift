@@ -1,3 +1,4 @@
+import HTTPClient
 import OpenSSL
 import S3
 import Synchronization

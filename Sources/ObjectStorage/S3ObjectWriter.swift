@@ -1,4 +1,5 @@
 import EventLoop
+import HTTPClient
 import OpenSSL
 import S3
 

@@ -1,4 +1,5 @@
 import EventLoop
+import HTTPClient
 import OpenSSL
 
 /// One operation of the S3 API before it is signed.

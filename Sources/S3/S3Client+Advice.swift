@@ -1,4 +1,5 @@
 import Glibc
+import HTTPClient
 
 extension S3Client {
     /// What a person can do about an error.

@@ -1,3 +1,5 @@
+import HTTPClient
+
 extension S3Client {
     /// HeadBucket: throws unless the bucket exists and may be used.
     package func headBucket() async throws {

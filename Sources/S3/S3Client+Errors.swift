@@ -1,3 +1,5 @@
+import HTTPClient
+
 extension S3Client {
     /// The error that an answer is; nil if it is the operation's success or an answer it accepts.
     func error(in response: HTTPResponse, of call: S3Call) -> S3Error? {

@@ -1,3 +1,4 @@
+import HTTPClient
 import OpenSSL
 
 /// A page of a listing, in byte order of the keys.

@@ -1,3 +1,5 @@
+package import HTTPClient
+
 /// A part of a multipart upload that the service has.
 package struct S3Part: Sendable {
     /// From 1 to 10 000.

@@ -1,3 +1,4 @@
+package import HTTPClient
 import OpenSSL
 
 /// What the service tells of an object.

@@ -1,4 +1,5 @@
 import Glibc
+package import HTTPClient
 import OpenSSL
 
 /// The operations of the S3 API that a registry needs, on one bucket, signed and retried.

@@ -1,3 +1,5 @@
+package import HTTPClient
+
 /// Which bucket, where, and how patiently.
 package struct S3Settings: Sendable {
     /// How the service is asked to encrypt what is written.

@@ -3,6 +3,7 @@ import Glibc
 import HTTPServer
 import Logging
 import ObjectStorage
+import OpenSSL
 import Registry
 import RegistryAPI
 import Synchronization
@@ -21,6 +22,8 @@ final class Application: Sendable {
     private let server: HTTPServer
     private let loops: [EventLoop]
     private let logging: ServerLogging
+    private let access: AccessControl
+    private let audit: AuditLog
     private let files: FileWatch
     private let identity: TLSIdentity?
     /// Where clients reach it.
@@ -30,7 +33,7 @@ final class Application: Sendable {
     init(_ configuration: Configuration, reload: @escaping @Sendable () throws -> Configuration) async throws {
         self.configuration = Mutex(configuration)
         self.reload = reload
-        logging = ServerLogging(configuration.log)
+        logging = ServerLogging(configuration)
         let metrics = Metrics()
         loops = try configuration.makeLoops()
         opened = try OpenedStore(
@@ -44,8 +47,12 @@ final class Application: Sendable {
         let listeners = try Listeners(configuration)
         addresses = listeners.addresses
         identity = listeners.identity
+        logging.tell(of: identity)
         blobCache = try configuration.openBlobCache(opened, blockingWork, logging)
+        audit = AuditLog(try configuration.audit.target(configuration.places))
+        access = AccessControl(audit: audit)
         var settings = RegistryHandler.Settings(repositories: repositories)
+        settings.access = try access.controller(configuration)
         settings.readOnly = configuration.readOnly
         settings.pulls = configuration.pullSettings(opened, blobCache)
         registry = RegistryHandler(settings, onFailure: logging.report)
@@ -55,10 +62,11 @@ final class Application: Sendable {
             onFailure: { [logging] in logging.logger.error("the statistics could not be computed: \($0)") },
             walk: { [store] in try await StatisticsWalk(store).run() })
         let operations = OperationsHandler(
-            registry: registry, statistics: statistics,
-            metrics: { [opened, blobCache] in
+            registry: registry, access: { [registry] in registry.settings.access }, statistics: statistics,
+            metrics: { [opened, blobCache, identity] in
                 let gauges = Metrics.Gauges(
-                    openConnections: box.server?.openConnections ?? 0, partMemory: opened.bucket?.budget.usage,
+                    openConnections: box.server?.openConnections ?? 0,
+                    certificateExpiry: identity?.context.expiry, partMemory: opened.bucket?.budget.usage,
                     blobCache: blobCache.map { ($0.size, $0.counts) })
                 return metrics.exposition(gauges, version: Version.current)
             },
@@ -92,6 +100,7 @@ final class Application: Sendable {
         if busy > 0 { logger.warning("\(busy) connections were still busy and are closed") }
         logger.info("stopped")
         logging.flush()
+        audit.flush()
     }
 
     /// Reads the configuration again and applies what can change while the server runs; a bad one changes nothing.
@@ -99,14 +108,17 @@ final class Application: Sendable {
         do {
             let fresh = try reload()
             let context = try await blockingWork.run { try fresh.tlsContext() }
+            let target = try await blockingWork.run { try fresh.audit.target(fresh.places) }
             var settings = registry.settings
             settings.repositories = try await repositories(fresh)
+            settings.access = try await blockingWork.run { [access] in try access.controller(fresh) }
             settings.readOnly = fresh.readOnly
             settings.pulls = fresh.pullSettings(opened, blobCache)
             registry.settings = settings
             server.limits = fresh.serverLimits
             if let context { identity?.context = context }
-            logging.apply(fresh.log)
+            audit.redirect(to: target)
+            logging.apply(fresh)
             let old = configuration.withLock { configuration in
                 defer { configuration = fresh.keepingWhatNeedsRestart(of: configuration) }
                 return configuration
@@ -131,7 +143,7 @@ final class Application: Sendable {
                     if let context = try configuration.tlsContext() { identity.context = context }
                 })
         }
-        files.watch(groups)
+        files.watch(groups + access.watched(configuration))
     }
 
     /// The registry as `fresh` wants it.

@@ -25,12 +25,12 @@ struct CheckConfigCommand: ParsableCommand {
 
 /// Messages for the person who started the program.
 enum StandardError {
-    /// Writes `text` as it is and ends the command with status 1.
-    static func fail(_ text: String) throws -> Never {
+    /// Writes `text` as it is and ends the command with `status`.
+    static func fail(_ text: String, status: CInt = 1) throws -> Never {
         // Not through stderr's FILE: Swift does not let a global variable of C cross threads.
         let line = Array("\(text)\n".utf8)
         // Nobody to tell when even this fails.
         _ = write(STDERR_FILENO, line, line.count)
-        throw ExitCode(1)
+        throw ExitCode(status)
     }
 }

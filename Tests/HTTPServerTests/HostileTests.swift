@@ -3,7 +3,7 @@ import HTTPServer
 import TestSupport
 import Testing
 
-@Suite("Hostile bytes", .serialized, .timeLimit(.minutes(1)))
+@Suite("Hostile bytes", .serialized, .overBothTransports, .timeLimit(.minutes(1)))
 struct HostileTests {
     /// Each head is followed by one that must never be answered: it may be what another server took for a body.
     @Test("nothing behind a head that is rejected is served")

@@ -1,4 +1,6 @@
+import HTTPClient
 import S3
+import TestSupport
 import Testing
 
 /// What the answers of the service mean, and the words for it.

@@ -1,4 +1,6 @@
+import HTTPClient
 import S3
+import TestSupport
 import Testing
 
 /// What requests say.

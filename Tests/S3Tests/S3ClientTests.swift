@@ -1,5 +1,6 @@
 import EventLoop
 import Glibc
+import HTTPClient
 import OpenSSL
 import S3
 import TestSupport

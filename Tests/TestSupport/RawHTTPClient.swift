@@ -1,20 +1,24 @@
 package import EventLoop
 import Glibc
 
-/// A blocking HTTP/1.1 client for tests: it sends exactly the bytes it is given, and takes only strict responses.
+/// A blocking HTTP/1.1 client for tests, plain or over TLS: it sends exactly the bytes it is given, and takes only
+/// strict responses.
 ///
 /// `@unchecked Sendable`: a client has one user at a time; a test may hand it to a thread of its own.
 package final class RawHTTPClient: @unchecked Sendable {
     private var descriptor: CInt
     private var pending: [UInt8] = []
     private var start = 0
+    private(set) var tls: TLSClientSession?
     private var block = [UInt8](repeating: 0, count: 64 << 10)
 
     /// Connects to `address`, an IPv4 address.
     ///
     /// `timeout`: seconds a single call may wait. `receiveBuffer`: bytes the kernel keeps for a client that reads
-    /// slowly; nil leaves the system's choice.
-    package init(_ address: SocketAddress, timeout: Int = 20, receiveBuffer: CInt? = nil) throws(RawHTTPError) {
+    /// slowly; nil leaves the system's choice. `tls`: makes a handshake; nil for plain HTTP.
+    package init(
+        _ address: SocketAddress, timeout: Int = 20, receiveBuffer: CInt? = nil, tls: TLSClientSettings? = nil
+    ) throws(RawHTTPError) {
         descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw .failed("socket", errno) }
         if let receiveBuffer { set(SO_RCVBUF, receiveBuffer) }
@@ -30,6 +34,7 @@ package final class RawHTTPClient: @unchecked Sendable {
             }
         }
         guard status == 0 else { throw Self.failure("connect") }
+        if let tls { self.tls = try TLSClientSession(descriptor, tls, timeout: timeout) }
     }
 
     deinit { close() }
@@ -56,12 +61,18 @@ package final class RawHTTPClient: @unchecked Sendable {
         let bytes = Array(bytes)
         var offset = 0
         while offset < bytes.count {
+            offset += try sendSome(bytes.span.bytes.extracting(offset..<bytes.count))
+        }
+    }
+
+    private func sendSome(_ bytes: RawSpan) throws(RawHTTPError) -> Int {
+        if let tls { return try tls.send(bytes) }
+        while true {
             let count = bytes.withUnsafeBytes {
-                Glibc.send(descriptor, $0.baseAddress! + offset, bytes.count - offset, CInt(MSG_NOSIGNAL))
+                Glibc.send(descriptor, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL))
             }
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw Self.failure("send") }
-            offset += count
+            if count >= 0 { return count }
+            guard errno == EINTR else { throw Self.failure("send") }
         }
     }
 
@@ -69,7 +80,10 @@ package final class RawHTTPClient: @unchecked Sendable {
     package func send(_ text: String) throws(RawHTTPError) { try send(text.utf8) }
 
     /// Ends the sending side; responses can still come.
-    package func finishSending() { _ = shutdown(descriptor, CInt(SHUT_WR)) }
+    package func finishSending() {
+        tls?.finishSending()
+        _ = shutdown(descriptor, CInt(SHUT_WR))
+    }
 
     /// Ends both directions, so that a thread that sends or receives here comes back.
     package func finishBoth() { _ = shutdown(descriptor, CInt(SHUT_RDWR)) }
@@ -91,16 +105,21 @@ package final class RawHTTPClient: @unchecked Sendable {
 
     /// Takes more bytes from the socket; false at the end of the stream.
     private func fill() throws(RawHTTPError) -> Bool {
+        let count = try receiveSome()
+        if start == pending.count {
+            pending.removeAll(keepingCapacity: true)
+            start = 0
+        }
+        pending.append(contentsOf: block[..<count])
+        return count > 0
+    }
+
+    private func receiveSome() throws(RawHTTPError) -> Int {
+        if let tls { return try tls.receive(into: &block) }
         while true {
             let count = recv(descriptor, &block, block.count, 0)
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw Self.failure("recv") }
-            if start == pending.count {
-                pending.removeAll(keepingCapacity: true)
-                start = 0
-            }
-            pending.append(contentsOf: block[..<count])
-            return count > 0
+            if count >= 0 { return count }
+            guard errno == EINTR else { throw Self.failure("recv") }
         }
     }
 
@@ -133,11 +152,16 @@ package final class RawHTTPClient: @unchecked Sendable {
         }
     }
 
-    /// Drops exactly the next `count` bytes without copying them out of the kernel.
+    /// Drops exactly the next `count` bytes, without copying them out of the kernel unless they are encrypted.
     package func discard(_ count: Int) throws(RawHTTPError) {
         let held = min(count, pending.count - start)
         start += held
         var left = count - held
+        while tls != nil, left > 0 {
+            let dropped = try receive(atMost: left).count
+            if dropped == 0 { throw .closed }
+            left -= dropped
+        }
         while left > 0 {
             let dropped = recv(descriptor, nil, min(left, 16 << 20), CInt(MSG_TRUNC))
             if dropped < 0, errno == EINTR { continue }
@@ -149,7 +173,7 @@ package final class RawHTTPClient: @unchecked Sendable {
 
     /// Whether a byte, or the end of the stream, can be received now.
     package var hasInput: Bool {
-        if start < pending.count { return true }
+        if start < pending.count || tls?.hasInput == true { return true }
         var state = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         return poll(&state, 1, 0) > 0
     }

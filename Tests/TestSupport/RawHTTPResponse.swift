@@ -34,6 +34,8 @@ package enum RawHTTPError: Error, Equatable, Sendable {
     case reset
     /// The server sent something that is no strict HTTP/1.1.
     case malformed(String)
+    /// The TLS handshake or a record failed, in libssl's words.
+    case tls(String)
     /// Another system call failed, with this error number.
     case failed(String, CInt)
 }

@@ -1,4 +1,5 @@
 import Glibc
+package import HTTPClient
 import OpenSSL
 package import S3
 

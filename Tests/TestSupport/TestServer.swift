@@ -1,5 +1,6 @@
 package import EventLoop
 import Glibc
+import HTTPClient
 package import HTTPServer
 import OCI
 package import ObjectStorage

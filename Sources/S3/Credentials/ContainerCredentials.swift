@@ -1,3 +1,5 @@
+package import HTTPClient
+
 /// The role of a container, from the credentials endpoint of ECS or of EKS Pod Identity.
 package struct ContainerCredentials: CredentialsLoader {
     /// Where relative URIs of ECS lead.

@@ -1,3 +1,5 @@
+import HTTPClient
+
 /// Small requests to the services that hand out credentials: bounded answers, short deadlines, one more try.
 struct CredentialsHTTP: Sendable {
     /// No answer may be longer, in bytes.

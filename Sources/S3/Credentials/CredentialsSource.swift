@@ -1,3 +1,5 @@
+package import HTTPClient
+
 /// Which source of credentials is used; the raw values are what an operator writes.
 package enum CredentialsSource: String, CaseIterable, Codable, Sendable {
     /// The first that is set up of: static settings, environment, web identity, profile, container, instance.

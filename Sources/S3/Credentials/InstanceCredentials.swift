@@ -1,3 +1,5 @@
+package import HTTPClient
+
 /// The role of an EC2 instance, from its metadata service, version 2 only: version 1 answers whoever can make the
 /// server fetch a URL.
 package struct InstanceCredentials: CredentialsLoader {

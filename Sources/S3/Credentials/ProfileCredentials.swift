@@ -1,3 +1,5 @@
+package import HTTPClient
+
 /// A profile of the shared files: keys, a role that another profile or source may assume, or one with a web identity.
 package struct ProfileCredentials: CredentialsLoader {
     private let profile: String

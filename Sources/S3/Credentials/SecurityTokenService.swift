@@ -1,3 +1,4 @@
+import HTTPClient
 import OpenSSL
 
 /// The two operations of AWS STS that give temporary credentials for a role.

@@ -1,3 +1,5 @@
+package import HTTPClient
+
 /// A role assumed with a token that the platform keeps in a file: IAM roles for service accounts on EKS, and whatever
 /// else is an OpenID Connect provider for the account.
 package struct WebIdentityCredentials: CredentialsLoader {

@@ -72,9 +72,7 @@ extension Configuration {
             throw ConfigurationError("\(places.place(["tls", "certificate"])): \(error)")
         }
         guard context.expiry > now else {
-            throw ConfigurationError(
-                "\(places.place(["tls", "certificate"])): \(tls.certificate): the certificate ended on "
-                    + "\(Timestamp.date(context.expiry)); replace it by a new one")
+            throw ConfigurationError(context.problems(now: now).map { "\(places.place(["tls", "certificate"])): \($0)" })
         }
         return context
     }

@@ -54,9 +54,12 @@ extension Configuration {
     /// What one caller may take; 0 is no limit.
     struct Limits: Codable, Equatable, Sendable {
         var requestsPerSecond = 0
-        /// Requests that may come at once after a pause; 0 for ten seconds' worth.
+        /// Requests that may come at once after a pause; 0 for one second's worth.
         var burst = 0
-        var bytesPerSecond = ByteCount(0)
+        /// Bytes of uploads.
+        var receivedBytesPerSecond = ByteCount(0)
+        /// Bytes of downloads.
+        var sentBytesPerSecond = ByteCount(0)
         var concurrentUploads = 0
     }
 
@@ -99,8 +102,9 @@ struct RuleEntry: Entry {
     let who: [PlacedText]
     let isAllowing: Bool
     let actions: [PlacedText]
-    let repositories: [PlacedText]
-    let tags: [PlacedText]
+    /// Nil for all.
+    let repositories: [PlacedText]?
+    let tags: [PlacedText]?
 
     init?(_ node: Node, key: Node?, _ reader: inout EntryReader) {
         let pairs = reader.pairs(node, known: Self.keys)
@@ -123,8 +127,8 @@ struct RuleEntry: Entry {
         isAllowing = pairs["allow"] != nil
         self.who = reader.texts(who.value)
         self.actions = reader.texts(actions.value)
-        repositories = pairs["repositories"].map { reader.texts($0.value) } ?? []
-        tags = pairs["tags"].map { reader.texts($0.value) } ?? []
+        repositories = pairs["repositories"].map { reader.texts($0.value) }
+        tags = pairs["tags"].map { reader.texts($0.value) }
     }
 }
 

@@ -28,10 +28,32 @@ extension Configuration {
         require(
             limits.burst == 0 || limits.requestsPerSecond > 0, ["limits", "burst"],
             "not used without limits.requestsPerSecond")
-        let bytes = limits.bytesPerSecond.bytes
-        require(
-            bytes == 0 || bytes >= 64 << 10, ["limits", "bytesPerSecond"], "expected at least 64KiB, or 0 for no limit")
-        return problems + access.tokens.problems { place(["access", "tokens"] + $0) }
+        let rates = [
+            ("receivedBytesPerSecond", limits.receivedBytesPerSecond), ("sentBytesPerSecond", limits.sentBytesPerSecond),
+        ]
+        for (name, rate) in rates {
+            require(
+                rate.bytes == 0 || rate.bytes >= 64 << 10, ["limits", name],
+                "expected at least 64KiB, or 0 for no limit")
+        }
+        return problems + access.tokens.problems { place(["access", "tokens"] + $0) } + entryProblems
+    }
+
+    /// What is wrong between the entries of lists and groups.
+    private var entryProblems: [String] {
+        var problems: [String] = []
+        var names: Set<String> = []
+        for issuer in access.issuers.all where !names.insert(issuer.name.text).inserted {
+            problems.append(
+                "\(issuer.name.place): access.issuers: \(issuer.name.text.onOneLine) is the name of two issuers; "
+                    + "give each its own")
+        }
+        do throws(ConfigurationError) {
+            _ = try policy()
+        } catch {
+            problems += error.problems
+        }
+        return problems
     }
 }
 

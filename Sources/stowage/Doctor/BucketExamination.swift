@@ -1,6 +1,7 @@
 import EventLoop
 import Foundation
 import Glibc
+import HTTPClient
 import ObjectStorage
 import S3
 

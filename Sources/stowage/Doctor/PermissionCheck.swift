@@ -1,3 +1,4 @@
+import HTTPClient
 import S3
 
 /// Tries each kind of operation on keys of its own, which it removes, and names what is not permitted as IAM does.

@@ -2,12 +2,13 @@ import HTTPServer
 
 /// One line for each request. Never a secret: no query, no credentials, no upload token.
 enum AccessLog {
-    static func line(_ exchange: Exchange, _ format: LogFormat) -> [UInt8] {
+    /// `client`: its numeric address.
+    static func line(_ exchange: Exchange, client: String, _ format: LogFormat) -> [UInt8] {
         let agent = exchange.head.value("User-Agent") ?? "-"
         let path = redacted(exchange.head.path)
         let microseconds = exchange.nanoseconds / 1000
         // A client that reset its connection early has no address any more.
-        let client = exchange.peer.isEmpty ? "-" : exchange.peer
+        let client = client.isEmpty ? "-" : client
         switch format {
         case .json:
             var line = JSONLine()

@@ -35,6 +35,10 @@ final class Metrics: Sendable {
         var bytesIn = 0
         var bytesOut = 0
         var rejected = 0
+        var handshakeFailures = 0
+        var loginFailures = 0
+        var denied = 0
+        var throttled = 0
         var bucketRequests: [StoreKey: Int] = [:]
         var bucketDurations: [String: Histogram] = [:]
         var bucketRetries = 0
@@ -47,6 +51,8 @@ final class Metrics: Sendable {
     /// What is not counted but looked at when somebody asks.
     struct Gauges {
         var openConnections = 0
+        /// When the certificate ends, in seconds since 1970; nil without TLS.
+        var certificateExpiry: Int?
         /// Bytes on their way into a bucket, now and at most; nil for a directory.
         var partMemory: (used: Int, peak: Int)?
         /// Blobs kept on a local disk; nil for a directory.
@@ -75,7 +81,20 @@ final class Metrics: Sendable {
             state.bytesIn += exchange.bytesIn
             state.bytesOut += exchange.bytesOut
             if let upload { state.uploads[upload, default: 0] += 1 }
+            switch exchange.status {
+            // Without credentials it is only the question for some.
+            case .unauthorized where endpoint == "token" || exchange.head.value("Authorization") != nil:
+                state.loginFailures += 1
+            case .forbidden: state.denied += 1
+            case .tooManyRequests: state.throttled += 1
+            default: break
+            }
         }
+    }
+
+    /// A connection to the TLS port that never got to a request.
+    func countHandshakeFailure() {
+        state.withLock { $0.handshakeFailures += 1 }
     }
 
     /// Bytes that were no request.
@@ -169,6 +188,14 @@ final class Metrics: Sendable {
         }
         out.counter("stowage_store_read_bytes_total", "Bytes of objects asked for.", state.bytesRead)
         out.counter("stowage_store_written_bytes_total", "Bytes of objects stored.", state.bytesWritten)
+        out.counter("stowage_login_failures_total", "Requests with credentials that are not good.", state.loginFailures)
+        out.counter("stowage_denied_requests_total", "Requests of known callers that no rule allows.", state.denied)
+        out.counter("stowage_throttled_requests_total", "Requests answered with 429.", state.throttled)
+        if let expiry = gauges.certificateExpiry {
+            out.counter("stowage_tls_handshake_failures_total", "TLS connections that failed.", state.handshakeFailures)
+            out.gauge(
+                "stowage_tls_certificate_expiry_seconds", "When the certificate ends, in seconds since 1970.", expiry)
+        }
         bucket(state, gauges, &out)
         return out.bytes
     }

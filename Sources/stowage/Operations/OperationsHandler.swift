@@ -1,18 +1,23 @@
 import HTTPServer
+import RegistryAPI
 
 /// The endpoints for whoever runs the server; everything else goes to the registry.
+///
+/// With access control metrics and statistics are for those who may `admin`, and so is why the server is not ready.
 final class OperationsHandler: HTTPHandler {
     private let registry: any HTTPHandler
+    private let access: @Sendable () -> AccessController?
     private let statistics: StatisticsService
     private let metrics: @Sendable () -> [UInt8]
     private let readiness: Readiness
     private let isDraining: @Sendable () -> Bool
 
     init(
-        registry: any HTTPHandler, statistics: StatisticsService, metrics: @escaping @Sendable () -> [UInt8],
-        readiness: Readiness, isDraining: @escaping @Sendable () -> Bool
+        registry: any HTTPHandler, access: @escaping @Sendable () -> AccessController?,
+        statistics: StatisticsService, metrics: @escaping @Sendable () -> [UInt8], readiness: Readiness, isDraining: @escaping @Sendable () -> Bool
     ) {
         self.registry = registry
+        self.access = access
         self.statistics = statistics
         self.metrics = metrics
         self.readiness = readiness
@@ -24,11 +29,14 @@ final class OperationsHandler: HTTPHandler {
         guard !request.head.path.utf8.starts(with: "/v2".utf8) else { return try await registry.respond(to: request) }
         switch request.head.path {
         case "/healthz": return answer(request, .text(.ok, "ok"))
-        case "/readyz": return answer(request, await ready())
+        case "/readyz": return answer(request, try await ready(request))
         case "/metrics":
+            if let refusal = try await refusal(to: request) { return answer(request, refusal) }
             let type = "text/plain; version=0.0.4; charset=utf-8"
             return answer(request, Response(.ok, fields: [("Content-Type", type)], body: .bytes(metrics())))
-        case "/api/v1/stats": return answer(request, try stats())
+        case "/api/v1/stats":
+            if let refusal = try await refusal(to: request) { return answer(request, refusal) }
+            return answer(request, try stats())
         default: return try await registry.respond(to: request)
         }
     }
@@ -57,11 +65,18 @@ final class OperationsHandler: HTTPHandler {
         return response
     }
 
-    private func ready() async -> Response {
+    /// Nil for whoever may see what concerns the whole server.
+    private func refusal(to request: Request) async throws -> Response? {
+        try await access()?.adminRefusal(to: request)
+    }
+
+    private func ready(_ request: Request) async throws -> Response {
         if isDraining() { return .text(.serviceUnavailable, "shutting down") }
-        guard let problem = await readiness.problem() else {
-            return .text(.ok, (["ok"] + readiness.details()).joined(separator: "\n"))
+        let problem = await readiness.problem()
+        guard try await refusal(to: request) == nil else {
+            return problem == nil ? .text(.ok, "ok") : .text(.serviceUnavailable, "the store cannot be used")
         }
+        guard let problem else { return .text(.ok, (["ok"] + readiness.details()).joined(separator: "\n")) }
         return .text(.serviceUnavailable, problem)
     }
 }

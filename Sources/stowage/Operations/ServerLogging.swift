@@ -2,6 +2,7 @@ import Glibc
 import HTTPServer
 import Logging
 import ObjectStorage
+import OpenSSL
 import S3
 import Synchronization
 
@@ -10,8 +11,8 @@ final class ServerLogging: Sendable {
     private let writer: LineWriter
     private let current: CurrentLogSettings
 
-    init(_ settings: Configuration.Log) {
-        let current = CurrentLogSettings(settings)
+    init(_ configuration: Configuration) {
+        let current = CurrentLogSettings(configuration)
         self.current = current
         writer = LineWriter(.open(STDERR_FILENO)) { count in
             let message = "\(count) log lines were dropped because nobody reads the log fast enough"
@@ -20,7 +21,7 @@ final class ServerLogging: Sendable {
     }
 
     /// Uses other settings from now on.
-    func apply(_ settings: Configuration.Log) { current.settings = settings }
+    func apply(_ configuration: Configuration) { current.apply(configuration) }
 
     /// A logger with the settings of now.
     var logger: Logger {
@@ -35,12 +36,18 @@ final class ServerLogging: Sendable {
         var observers = HTTPServer.Observers()
         observers.exchange = { [self] exchange in
             metrics.count(exchange)
-            let settings = current.settings
-            if settings.access { writer.write(AccessLog.line(exchange, settings.format)) }
+            let (settings, addresses) = current.all
+            guard settings.access else { return }
+            let client = addresses.origin(of: exchange.head, peer: exchange.peer).address
+            writer.write(AccessLog.line(exchange, client: client, settings.format))
         }
         observers.rejected = { [self] error in
             metrics.countRejected()
             logger.debug("no valid request: \(error.reason)")
+        }
+        observers.handshakeFailed = { [self] error, peer in
+            metrics.countHandshakeFailure()
+            logger.debug("no TLS connection with \(peer): \(error)")
         }
         observers.failure = { [self] error, id in report(error, requestID: id) }
         return observers
@@ -66,6 +73,11 @@ final class ServerLogging: Sendable {
         for loss in connection.store.capabilities.losses { logger.warning("the bucket lacks a feature: \(loss)") }
     }
 
+    /// What clients will not take of a certificate, or soon not any more.
+    func tell(of identity: TLSIdentity?) {
+        for problem in identity?.context.problems(now: time(nil)) ?? [] { logger.warning("\(problem)") }
+    }
+
     /// A failure whose reason the client was not told.
     @Sendable func report(_ error: any Error, requestID: String) {
         logger.error("\(error)", metadata: ["requestID": "\(requestID)"])
@@ -86,14 +98,16 @@ final class ServerLogging: Sendable {
 
 /// The log's settings, which may change while the server runs.
 private final class CurrentLogSettings: Sendable {
-    private let locked: Mutex<Configuration.Log>
+    private let locked: Mutex<(log: Configuration.Log, addresses: ClientAddresses)>
 
-    init(_ settings: Configuration.Log) {
-        locked = Mutex(settings)
+    init(_ configuration: Configuration) {
+        locked = Mutex((configuration.log, ClientAddresses(configuration)))
     }
 
-    var settings: Configuration.Log {
-        get { locked.withLock { $0 } }
-        set { locked.withLock { $0 = newValue } }
+    func apply(_ configuration: Configuration) {
+        locked.withLock { $0 = (configuration.log, ClientAddresses(configuration)) }
     }
+
+    var settings: Configuration.Log { all.log }
+    var all: (log: Configuration.Log, addresses: ClientAddresses) { locked.withLock { $0 } }
 }

@@ -1,3 +1,4 @@
+import HTTPClient
 import S3
 
 /// Tries the settings that only a write makes use of: better at the start than at the first push.

@@ -1,6 +1,7 @@
 import EventLoop
 import Glibc
 import HTTPServer
+import OpenSSL
 import TestSupport
 import Testing
 
@@ -14,24 +15,59 @@ final class Engine: Sendable {
     let exchanges = Guarded<[Exchange]>([])
     let rejections = Guarded<[HeadError]>([])
     let failures = Guarded<[String]>([])
+    /// Handshakes that failed.
+    let handshakes = Guarded<[String]>([])
+    /// What it shows its clients; nil for plain HTTP.
+    let identity: TLSIdentity?
+    private let authority: String?
     private let directory: TemporaryDirectory
 
-    fileprivate init(_ limits: ServerLimits, loops count: Int) async throws {
+    /// `files`: what it shows over TLS; nil for a certificate shared by all.
+    fileprivate init(
+        _ limits: ServerLimits, loops count: Int, transport: Transport, files: TLSContext.Files?
+    ) async throws {
+        if transport == .tls {
+            let (authority, pair) = try await EngineCertificate.shared.pair()
+            let files = files ?? TLSContext.Files(certificate: pair.certificate, key: pair.key)
+            identity = TLSIdentity(try TLSContext(files))
+            self.authority = authority.certificate
+        } else {
+            (identity, authority) = (nil, nil)
+        }
         directory = try TemporaryDirectory()
         handler = try SmallHandler(in: directory)
         loops = try (0..<count).map { try EventLoop(name: "test-\($0)") }
         var observers = HTTPServer.Observers()
         observers.exchange = { [exchanges] exchange in exchanges.change { $0.append(exchange) } }
         observers.rejected = { [rejections] error in rejections.change { $0.append(error) } }
+        observers.handshakeFailed = { [handshakes] reason, _ in handshakes.change { $0.append(reason.description) } }
         observers.failure = { [failures] _, id in failures.change { $0.append(id) } }
         server = HTTPServer(loops: loops, limits: limits, handler: handler, observers: observers)
         let socket = try ListeningSocket(try #require(SocketAddress("127.0.0.1:0")))
         address = socket.address
-        try await server.listen(on: socket)
+        try await server.listen(on: socket, tls: identity)
     }
 
     func client(timeout: Int = 20, receiveBuffer: CInt? = nil) throws -> RawHTTPClient {
-        try RawHTTPClient(address, timeout: timeout, receiveBuffer: receiveBuffer)
+        try RawHTTPClient(address, timeout: timeout, receiveBuffer: receiveBuffer, tls: settings)
+    }
+
+    /// A client over TLS that does what `change` says.
+    func client(timeout: Int = 20, _ change: (inout TLSClientSettings) -> Void) throws -> RawHTTPClient {
+        var settings = settings ?? TLSClientSettings()
+        change(&settings)
+        return try RawHTTPClient(address, timeout: timeout, tls: settings)
+    }
+
+    /// A client without encryption, whatever the engine speaks.
+    func plainClient() throws -> RawHTTPClient { try RawHTTPClient(address) }
+
+    /// How clients speak to it by default.
+    private var settings: TLSClientSettings? {
+        guard let authority else { return nil }
+        var settings = TLSClientSettings()
+        settings.authority = authority
+        return settings
     }
 
     /// The exchanges, once there are `count` of them.
@@ -65,10 +101,11 @@ final class Engine: Sendable {
 
 /// Runs `body` with an engine on a thread of its own, stops the engine, and sees to it that no descriptor is left open.
 func withEngine(
-    _ limits: ServerLimits = ServerLimits(), loops: Int = 1, _ body: @Sendable (Engine) async throws -> Void
+    _ limits: ServerLimits = ServerLimits(), loops: Int = 1, over transport: Transport = .current,
+    files: TLSContext.Files? = nil, _ body: @Sendable (Engine) async throws -> Void
 ) async throws {
     try await OwnThread.run {
-        let engine = try await Engine(limits, loops: loops)
+        let engine = try await Engine(limits, loops: loops, transport: transport, files: files)
         do {
             try await body(engine)
         } catch {

@@ -1,4 +1,5 @@
 import EventLoop
+import HTTPClient
 import ObjectStorage
 import S3
 import TestSupport

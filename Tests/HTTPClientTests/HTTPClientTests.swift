@@ -1,6 +1,6 @@
 import EventLoop
 import Glibc
-import S3
+import HTTPClient
 import TestSupport
 import Testing
 

@@ -1,5 +1,5 @@
 import EventLoop
-import S3
+import HTTPClient
 import Synchronization
 import TestSupport
 import Testing

@@ -1,21 +1,20 @@
 import Dispatch
-import EventLoop
+package import EventLoop
 import Glibc
-import S3
+package import HTTPClient
 import Synchronization
-import TestSupport
 
 /// A server that does on each connection what its test says, on a thread of its own.
-final class ScriptedServer: Sendable {
-    typealias Script = @Sendable (ScriptedConnection) throws -> Void
+package final class ScriptedServer: Sendable {
+    package typealias Script = @Sendable (ScriptedConnection) throws -> Void
 
-    let port: UInt16
+    package let port: UInt16
     private let noted = Guarded<[ScriptedRequest]>([])
     private let opened = Guarded(0)
     private let isOver = Atomic<Bool>(false)
 
     /// `script` is called with each connection; when it returns or throws the connection is closed.
-    init(_ script: @escaping Script) throws {
+    package init(_ script: @escaping Script) throws {
         guard let wanted = SocketAddress("127.0.0.1:0") else { throw NeverCameTrue() }
         let socket = try ListeningSocket(wanted)
         port = socket.address.port
@@ -35,11 +34,11 @@ final class ScriptedServer: Sendable {
 
     deinit { isOver.store(true, ordering: .relaxed) }
 
-    var origin: String { "http://127.0.0.1:\(port)" }
+    package var origin: String { "http://127.0.0.1:\(port)" }
     /// The requests whose heads were read.
-    var requests: [ScriptedRequest] { noted.value }
+    package var requests: [ScriptedRequest] { noted.value }
     /// Connections so far.
-    var connections: Int { opened.value }
+    package var connections: Int { opened.value }
 
     /// Keeps the listening socket for the thread that accepts.
     private final class Held: Sendable {
@@ -66,14 +65,14 @@ final class ScriptedServer: Sendable {
 }
 
 /// A request as a scripted server read it.
-struct ScriptedRequest: Sendable {
-    let method: String
-    let target: String
-    let head: String
-    var body: [UInt8] = []
+package struct ScriptedRequest: Sendable {
+    package let method: String
+    package let target: String
+    package let head: String
+    package var body: [UInt8] = []
 
     /// The value of a field; nil if there is none.
-    func field(_ name: String) -> String? {
+    package func field(_ name: String) -> String? {
         for line in head.split(separator: "\r\n").dropFirst() {
             let parts = line.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
             if parts.count == 2, parts[0].lowercased() == name.lowercased() {
@@ -87,16 +86,16 @@ struct ScriptedRequest: Sendable {
 /// The server's end of a connection.
 ///
 /// `@unchecked Sendable`: used on the thread of its script only.
-final class ScriptedConnection: @unchecked Sendable {
-    struct Ended: Error {}
+package final class ScriptedConnection: @unchecked Sendable {
+    package struct Ended: Error {}
 
     /// From 1, in order of being accepted.
-    let number: Int
+    package let number: Int
     private let descriptor: OwnedDescriptor
     private let noted: Guarded<[ScriptedRequest]>
     private var input: [UInt8] = []
 
-    init(_ descriptor: consuming OwnedDescriptor, number: Int, noted: Guarded<[ScriptedRequest]>) {
+    package init(_ descriptor: consuming OwnedDescriptor, number: Int, noted: Guarded<[ScriptedRequest]>) {
         self.descriptor = descriptor
         self.number = number
         self.noted = noted
@@ -104,7 +103,7 @@ final class ScriptedConnection: @unchecked Sendable {
 
     /// Reads the next request with its body. Throws when the client ends the connection.
     @discardableResult
-    func request(readingBody: Bool = true) throws -> ScriptedRequest {
+    package func request(readingBody: Bool = true) throws -> ScriptedRequest {
         while !input.suffix(4).elementsEqual("\r\n\r\n".utf8) { try receive(1) }
         let head = String(decoding: input, as: UTF8.self)
         input = []
@@ -128,9 +127,9 @@ final class ScriptedConnection: @unchecked Sendable {
         input += bytes
     }
 
-    func send(_ text: String) throws { try send(Array(text.utf8)) }
+    package func send(_ text: String) throws { try send(Array(text.utf8)) }
 
-    func send(_ bytes: [UInt8]) throws {
+    package func send(_ bytes: [UInt8]) throws {
         var sent = 0
         while sent < bytes.count {
             let count = bytes.withUnsafeBytes {
@@ -142,45 +141,45 @@ final class ScriptedConnection: @unchecked Sendable {
     }
 
     /// Sends an answer with a Content-Length.
-    func answer(_ status: Int, _ fields: [String] = [], body: String = "") throws {
+    package func answer(_ status: Int, _ fields: [String] = [], body: String = "") throws {
         let lines = fields.map { "\($0)\r\n" }.joined()
         try send("HTTP/1.1 \(status) Word\r\n\(lines)Content-Length: \(body.utf8.count)\r\n\r\n\(body)")
     }
 
     /// An answer as S3 gives its errors.
-    func answer(_ status: Int, code: String, message: String = "because", more: String = "") throws {
+    package func answer(_ status: Int, code: String, message: String = "because", more: String = "") throws {
         try answer(
             status, ["Content-Type: application/xml", "x-amz-request-id: tx1"],
             body: "<?xml version=\"1.0\"?><Error><Code>\(code)</Code><Message>\(message)</Message>\(more)</Error>")
     }
 
     /// Waits until the client has ended the connection.
-    func waitForEnd() {
+    package func waitForEnd() {
         var byte: UInt8 = 0
         while recv(descriptor.number, &byte, 1, 0) > 0 {}
     }
 
     /// Waits, reading nothing, until the client has ended the connection.
-    func waitForHangUp() {
+    package func waitForHangUp() {
         // POLLRDHUP, which Swift's Glibc module does not name.
         var entry = pollfd(fd: descriptor.number, events: 0x2000, revents: 0)
         _ = poll(&entry, 1, 30_000)
     }
 
     /// Makes the end of the connection a reset.
-    func resetAtEnd() {
+    package func resetAtEnd() {
         var option = linger(l_onoff: 1, l_linger: 0)
         setsockopt(descriptor.number, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
     }
 
     /// How many bytes the kernel takes from here before it waits for the client; small, to see back-pressure early.
-    func shrinkSendBuffer() {
+    package func shrinkSendBuffer() {
         var size: CInt = 16 << 10
         setsockopt(descriptor.number, SOL_SOCKET, SO_SNDBUF, &size, socklen_t(MemoryLayout<CInt>.size))
     }
 
     /// Ends both directions; the number is freed with the object.
-    func close() {
+    package func close() {
         var option = linger()
         var length = socklen_t(MemoryLayout<linger>.size)
         getsockopt(descriptor.number, SOL_SOCKET, SO_LINGER, &option, &length)
@@ -190,16 +189,16 @@ final class ScriptedConnection: @unchecked Sendable {
 }
 
 /// What the tests of the client share.
-enum TestHTTP {
-    private static let loops = Result { try (0..<2).map { try EventLoop(name: "s3-test-\($0)") } }
+package enum TestHTTP {
+    private static let loops = Result { try (0..<2).map { try EventLoop(name: "http-test-\($0)") } }
 
-    static func loop() throws -> EventLoop { try loops.get()[0] }
+    package static func loop() throws -> EventLoop { try loops.get()[0] }
 
     /// A client of its own; `connections` on its one loop.
-    static func client(connections: Int = 8) throws -> HTTPClient {
+    package static func client(connections: Int = 8) throws -> HTTPClient {
         HTTPClient(loops: [try loop()], connections: connections)
     }
 
     /// Deadlines for servers that stop.
-    static let impatient = HTTPLimits(connect: 2_000, head: 300, stall: 300)
+    package static let impatient = HTTPLimits(connect: 2_000, head: 300, stall: 300)
 }
