@@ -53,8 +53,8 @@ final class AccountsFile<Accounts: Sendable>: Sendable {
 
 /// The bytes of a file of accounts.
 enum AccountsFileBytes {
-    /// In bytes; some 50,000 users, or 10,000 robots.
-    static let limit = 4 << 20
+    /// In bytes; some 12,000 users, or 4,000 robots.
+    static let limit = 1 << 20
 
     /// Reads the whole file. Blocks. Throws `AccountsFileError` or `SystemCallError`, which both name the path.
     static func read(_ path: String) throws -> [UInt8] {

@@ -1,3 +1,4 @@
+import OCI
 import OpenSSL
 
 /// The users of a password file: lines of `NAME:HASH`, as `htpasswd -B` writes them; empty lines and lines that begin
@@ -25,7 +26,8 @@ struct PasswordTable: Sendable {
             let place = "\(path):\(index + 1)"
             guard let (name, hash) = try Self.parse(line, place: place, path: path) else { continue }
             if let first = users[name] {
-                throw AccountsFileError("\(place): \(name.quoted) is on line \(first.line) already; remove one of them")
+                throw AccountsFileError(
+                    "\(place): \(name.excerpt) is on line \(first.line) already; remove one of them")
             }
             users[name] = User(hash: hash, fingerprint: Self.fingerprint(name, hash), line: index + 1)
             costs[hash.cost, default: 0] += 1
@@ -80,29 +82,24 @@ struct PasswordTable: Sendable {
     private static func flaw(ofName name: String) -> String? {
         if name.isEmpty { return "the name before the colon is missing" }
         if name.utf8.count > maximumName { return "the name is longer than \(maximumName) bytes" }
-        if name.unicodeScalars.contains(where: \.isInvisible) { return "\(name.quoted) has invisible characters" }
-        if name.first == " " || name.last == " " { return "\(name.quoted) begins or ends with a space" }
+        if name.unicodeScalars.contains(where: \.isInvisible) { return "\(name.excerpt) has invisible characters" }
+        if name.first == " " || name.last == " " { return "\(name.excerpt) begins or ends with a space" }
         guard name.hasPrefix(RobotFile.prefix) else { return nil }
-        return "\(name.quoted): names with \(RobotFile.prefix) belong to robots, which `stowage robot create` makes"
+        return "\(name.excerpt): names with \(RobotFile.prefix) belong to robots, which `stowage robot create` makes"
     }
 
     private static func describe(_ flaw: BcryptHash.Flaw, of name: String, path: String) -> String {
         let remedy = "set the password again with `htpasswd -B \(path) \(name)`"
         return switch flaw {
         case .otherFunction(let function):
-            "the password of \(name.quoted) is hashed with \(function), and only bcrypt is taken; \(remedy)"
+            "the password of \(name.excerpt) is hashed with \(function), and only bcrypt is taken; \(remedy)"
         case .cost(let cost) where cost > BcryptHash.costs.upperBound:
-            "the password of \(name.quoted) has bcrypt cost \(cost), and \(BcryptHash.costs.upperBound) is the most "
+            "the password of \(name.excerpt) has bcrypt cost \(cost), and \(BcryptHash.costs.upperBound) is the most "
                 + "that is taken; \(remedy)"
         case .cost, .malformed:
-            "what follows \(name.quoted) is no bcrypt hash; \(remedy)"
+            "what follows \(name.excerpt) is no bcrypt hash; \(remedy)"
         }
     }
-}
-
-extension String {
-    /// In quotes, with escapes for what would end the line or move a terminal's cursor.
-    var quoted: String { debugDescription }
 }
 
 extension Unicode.Scalar {

@@ -40,7 +40,7 @@ package struct Robot: Hashable, Sendable {
     init(name: String, description: String, created: Int, expires: Int?, secretHash: Digest) throws(Flaw) {
         guard Self.isName(name) else {
             throw Flaw(
-                description: "\(name.quoted) is no name for a robot: expected up to \(Self.maximumName) letters, "
+                description: "\(name.excerpt) is no name for a robot: expected up to \(Self.maximumName) letters, "
                     + "digits, dots, hyphens and underscores, the first a letter or a digit")
         }
         guard description.utf8.count <= Self.maximumDescription,

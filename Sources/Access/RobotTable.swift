@@ -13,7 +13,7 @@ package struct RobotTable: Sendable {
             do throws(Robot.Flaw) {
                 let robot = try Robot(fields: fields)
                 guard robots.updateValue(robot, forKey: robot.name) == nil else {
-                    throw Robot.Flaw(description: "\(robot.name.quoted) is there twice; remove one of them")
+                    throw Robot.Flaw(description: "\(robot.name.excerpt) is there twice; remove one of them")
                 }
             } catch {
                 throw AccountsFileError("\(path): account \(index + 1): \(error.description)")
@@ -59,12 +59,12 @@ extension Robot {
     fileprivate init(fields: [String: String]) throws(Flaw) {
         let known: Set = ["name", "description", "created", "expires", "secretHash"]
         if let unknown = fields.keys.filter({ !known.contains($0) }).min() {
-            throw Flaw(description: "unknown field \(unknown.quoted)")
+            throw Flaw(description: "unknown field \(unknown.excerpt)")
         }
         guard let name = fields["name"] else { throw Flaw(description: "\"name\" is missing") }
         guard let hash = fields["secretHash"].flatMap(Self.hash) else {
             throw Flaw(
-                description: "\"secretHash\" of \(name.quoted) is missing, or not sha256: and 64 hexadecimal digits")
+                description: "\"secretHash\" of \(name.excerpt) is missing, or not sha256: and 64 hexadecimal digits")
         }
         try self.init(
             name: name, description: fields["description"] ?? "",
@@ -81,7 +81,7 @@ extension Robot {
     private static func time(_ field: String, in fields: [String: String], of name: String) throws(Flaw) -> Int? {
         guard let text = fields[field] else { return nil }
         guard let seconds = UTCDate.seconds(text) else {
-            throw Flaw(description: "\(field.quoted) of \(name.quoted) is no time such as 2026-11-23T09:10:11Z")
+            throw Flaw(description: "\(field.excerpt) of \(name.excerpt) is no time such as 2026-11-23T09:10:11Z")
         }
         return seconds
     }

@@ -7,8 +7,8 @@ struct Stowage: AsyncParsableCommand {
         commandName: "stowage",
         abstract: "An OCI registry whose only state is a bucket or a directory.",
         subcommands: [
-            ServeCommand.self, AccessCommand.self, StatsCommand.self, DoctorCommand.self, CheckConfigCommand.self,
-            HealthCheckCommand.self, VersionCommand.self,
+            ServeCommand.self, AccessCommand.self, RobotCommand.self, StatsCommand.self, DoctorCommand.self,
+            CheckConfigCommand.self, HealthCheckCommand.self, VersionCommand.self,
         ])
 }
 

@@ -233,8 +233,8 @@ import Testing
             try PasswordFile(path: scratch.directory.path, work: work)
         }
         #expect(directory?.description == "\(scratch.directory.path): Is a directory (read)")
-        try scratch.replace(String(repeating: "# \n", count: 2 << 20))
-        #expect(throws: AccountsFileError("\(scratch.path) is larger than 4194304 bytes")) {
+        try scratch.replace(String(repeating: "# \n", count: 1 << 19))
+        #expect(throws: AccountsFileError("\(scratch.path) is larger than 1048576 bytes")) {
             try PasswordFile(path: scratch.path, work: work)
         }
     }

@@ -149,15 +149,14 @@ import Testing
         }
     }
 
-    @Test(
-        arguments: [
-            ("1970-01-01T00:00:00Z", 0), ("2026-11-23T09:10:11Z", 1_795_425_011),
-            ("2028-02-29T23:59:59Z", 1_835_481_599),
-            ("9999-12-31T23:59:59Z", 253_402_300_799), ("2027-02-29T00:00:00Z", nil), ("2026-11-23T24:00:00Z", nil),
-            ("2026-11-23 09:10:11Z", nil), ("2026-11-23T09:10:11", nil), ("2026-11-23T9:10:11Z", nil),
-            ("2026-11-23T09:10:11+00:00", nil), ("+026-11-23T09:10:11Z", nil), ("tomorrow", nil), ("", nil),
-        ] as [(String, Int?)])
-    func timesHaveOneSpelling(text: String, seconds: Int?) {
+    private static let times: [(String, Int?)] = [
+        ("1970-01-01T00:00:00Z", 0), ("2026-11-23T09:10:11Z", 1_795_425_011), ("2028-02-29T23:59:59Z", 1_835_481_599),
+        ("9999-12-31T23:59:59Z", 253_402_300_799), ("2027-02-29T00:00:00Z", nil), ("2026-11-23T24:00:00Z", nil),
+        ("2026-11-23 09:10:11Z", nil), ("2026-11-23T09:10:11", nil), ("2026-11-23T9:10:11Z", nil),
+        ("2026-11-23T09:10:11+00:00", nil), ("+026-11-23T09:10:11Z", nil), ("tomorrow", nil), ("", nil),
+    ]
+
+    @Test(arguments: times) func timesHaveOneSpelling(text: String, seconds: Int?) {
         #expect(UTCDate.seconds(text) == seconds)
         if let seconds { #expect(UTCDate.text(seconds) == text) }
     }

@@ -61,6 +61,12 @@ extension ByteCount: Codable, CustomStringConvertible {
 extension TimeSpan: Codable, CustomStringConvertible {
     private static let quantity = Quantity(units: [("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)])
 
+    /// Nil for text that is no time.
+    init?(_ text: String) {
+        guard let seconds = Self.quantity.parse(text) else { return nil }
+        self.seconds = seconds
+    }
+
     init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         guard let seconds = Self.quantity.parse(try container.decode(String.self)) else {
