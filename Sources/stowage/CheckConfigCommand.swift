@@ -7,7 +7,8 @@ struct CheckConfigCommand: ParsableCommand {
         commandName: "check-config",
         abstract: "Say what is wrong with a configuration file, by key and line.",
         discussion: """
-            Reads only the file: the environment and a running server do not matter. Exits with 1 if anything is wrong.
+            Reads the file, and what it names of certificates, keys and accounts: the environment and a running server \
+            do not matter. Exits with 1 if anything is wrong.
             """)
 
     @Argument(help: "The YAML file.")
@@ -15,7 +16,8 @@ struct CheckConfigCommand: ParsableCommand {
 
     func run() throws {
         do {
-            _ = try ConfigurationLoader.load(file: file, environment: [:])
+            let configuration = try ConfigurationLoader.load(file: file, environment: [:]).configuration
+            for notice in try configuration.checkAccessFiles() { print(notice) }
             print("\(file): ok")
         } catch {
             try StandardError.fail("\(error)")

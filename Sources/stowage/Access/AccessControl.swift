@@ -61,13 +61,8 @@ final class AccessControl: Sendable {
         var parts = Parts()
         let access = configuration.access
         let (passwords, robots, keys) = (access.htpasswd.file, access.robots.file, access.tokens.keyFile)
-        func at<Value>(_ path: [String], _ body: () throws -> Value) throws -> Value {
-            do { return try body() } catch {
-                throw ConfigurationError("\(configuration.places.place(["access"] + path)): \(error)")
-            }
-        }
         if !passwords.isEmpty {
-            parts.passwords = try at(["htpasswd", "file"]) {
+            parts.passwords = try configuration.at(["htpasswd", "file"]) {
                 if let known = old.passwords, known.path == passwords {
                     try known.file.reload()
                     return known
@@ -76,7 +71,7 @@ final class AccessControl: Sendable {
             }
         }
         if !robots.isEmpty {
-            parts.robots = try at(["robots", "file"]) {
+            parts.robots = try configuration.at(["robots", "file"]) {
                 if let known = old.robots, known.path == robots {
                     try known.file.reload()
                     return known
@@ -85,7 +80,7 @@ final class AccessControl: Sendable {
             }
         }
         if access.hasLogins || configuration.tls.clientCertificates != .none, access.challenge == .bearer {
-            let signing = try at(["tokens", "keyFile"]) { keys.isEmpty ? [ownKey] : try SigningKeyFile.read(keys) }
+            let signing = try configuration.at(["tokens", "keyFile"]) { keys.isEmpty ? [ownKey] : try SigningKeyFile.read(keys) }
             let service = access.tokens.serviceName
             if let known = old.tokens, known.service == service {
                 known.tokens.use(signing)
