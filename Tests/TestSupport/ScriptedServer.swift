@@ -154,7 +154,7 @@ package final class ScriptedConnection: @unchecked Sendable {
     }
 
     /// The bytes until the client ends the connection.
-    func rest() -> [UInt8] {
+    package func rest() -> [UInt8] {
         // The end is what is waited for.
         while (try? receive(64 << 10)) != nil {}
         return input

@@ -34,12 +34,9 @@ import Testing
         return try JSONDecoder().decode(RobotList.self, from: Data(run.output.utf8)).robots
     }
 
-    private var status: stat {
-        get throws {
-            var status = stat()
-            try #require(stat(path, &status) == 0)
-            return status
-        }
+    /// An attribute of the file.
+    private func attribute(_ key: FileAttributeKey) throws -> Int? {
+        try FileManager.default.attributesOfItem(atPath: path)[key] as? Int
     }
 
     private var names: [String] { get throws { try FileManager.default.contentsOfDirectory(atPath: directory.path) } }
@@ -121,12 +118,12 @@ import Testing
 
     @Test func aNewFileIsItsOwnersAndAnOldOneKeepsItsMode() async throws {
         _ = try await create("one")
-        #expect(try status.st_mode & 0o777 == 0o600)
-        let before = try status.st_ino
+        #expect(try attribute(.posixPermissions) == 0o600)
+        let before = try #require(try attribute(.systemFileNumber))
         try #require(chmod(path, 0o640) == 0)
         _ = try await create("two")
-        #expect(try status.st_mode & 0o777 == 0o640)
-        #expect(try status.st_ino != before)
+        #expect(try attribute(.posixPermissions) == 0o640)
+        #expect(try attribute(.systemFileNumber) != before)
     }
 
     /// Root makes accounts, and a server of another user reads them.
@@ -134,8 +131,9 @@ import Testing
         _ = try await create("one")
         try #require(chown(path, 12_345, 23_456) == 0)
         _ = try await create("two")
-        #expect(try status.st_uid == 12_345 && status.st_gid == 23_456)
-        #expect(try status.st_mode & 0o777 == 0o600)
+        #expect(try attribute(.ownerAccountID) == 12_345)
+        #expect(try attribute(.groupOwnerAccountID) == 23_456)
+        #expect(try attribute(.posixPermissions) == 0o600)
     }
 
     @Test func whatAKilledRunLeftIsNoObstacle() async throws {
