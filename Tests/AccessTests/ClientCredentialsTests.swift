@@ -23,9 +23,11 @@ import Testing
     }
 
     @Test(arguments: [
-        "", " ", "Basic", "Basic ", "Basic  ", "BasicYTpi", "Basic\tYTpi", "Basic YTpi YTpi", "Basic YTp", "Basic YTpiYQ",
+        "", " ", "Basic", "Basic ", "Basic  ", "BasicYTpi", "Basic\tYTpi", "Basic YTpi YTpi", "Basic YTp",
+        "Basic YTpiYQ",
         "Basic YTpiYQ=", "Basic YTpiYR==", "Basic YTpiYQ===", "Basic YT=i", "Basic ====", "Basic YT-i", "Basic YTpi,",
-        "Basic YWxpY2U=", "Basic YTpiAA==", "Basic YTpiCg==", "Basic YTp/", "Basic f2E6Yg==", "Basic /zph", "Basic YTrDKA==",
+        "Basic YWxpY2U=", "Basic YTpiAA==", "Basic YTpiCg==", "Basic YTp/", "Basic f2E6Yg==", "Basic /zph",
+        "Basic YTrDKA==",
         "Bearer", "Bearer ", "Bearer a b", "Bearer a,b", "Bearer =", "Bearer a=b", "Bearer ä", "Bearer \"a\"",
         "Digest username=\"a\"", "Negotiate YTpi", "Bearer a, Basic YTpi", "\u{0}", ": :", "Basic\u{a0}YTpi",
     ])

@@ -39,7 +39,8 @@ final class AccessFixture: Sendable {
         try Data(Self.passwords.utf8).write(to: URL(filePath: "\(directory.path)/passwords"))
         passwords = try PasswordFile(path: "\(directory.path)/passwords", work: TestServer.blockingWork)
         tokens = TokenService(
-            keys: [SigningKey(secret: [UInt8](repeating: 7, count: SigningKey.minimumLength))], service: "registry.test")
+            keys: [SigningKey(secret: [UInt8](repeating: 7, count: SigningKey.minimumLength))], service: "registry.test"
+        )
     }
 
     /// The controller a server gets.

@@ -14,8 +14,10 @@ struct ChallengeTests {
     private static let routes: [(method: String, target: String, scope: String)] = [
         ("GET", "/v2/", ""), ("HEAD", "/v2/", ""), ("GET", "/v2/_catalog", "registry:catalog:*"),
         ("GET", "/v2/a/b/tags/list", "repository:a/b:pull"), ("GET", "/v2/a/manifests/v1", "repository:a:pull"),
-        ("HEAD", "/v2/a/manifests/\(digest)", "repository:a:pull"), ("GET", "/v2/a/blobs/\(digest)", "repository:a:pull"),
-        ("HEAD", "/v2/a/blobs/\(digest)", "repository:a:pull"), ("GET", "/v2/a/referrers/\(digest)", "repository:a:pull"),
+        ("HEAD", "/v2/a/manifests/\(digest)", "repository:a:pull"),
+        ("GET", "/v2/a/blobs/\(digest)", "repository:a:pull"),
+        ("HEAD", "/v2/a/blobs/\(digest)", "repository:a:pull"),
+        ("GET", "/v2/a/referrers/\(digest)", "repository:a:pull"),
         ("POST", "/v2/a/blobs/uploads/", "repository:a:pull,push"),
         ("POST", "/v2/a/blobs/uploads/?mount=\(digest)&from=s/t", "repository:a:pull,push repository:s/t:pull"),
         ("POST", "/v2/a/blobs/uploads/?mount=\(digest)&from=%22", "repository:a:pull,push"),
@@ -56,7 +58,8 @@ struct ChallengeTests {
         let everybody = try Policy("allow pull,push,overwrite,delete to everybody")
         let fixture = try AccessFixture(everybody)
         let wrong = [
-            basic("nobody", "x"), basic("robot+ci", "x"), ("Authorization", "Bearer abc"), ("Authorization", "Bearer a.b.c"),
+            basic("nobody", "x"), basic("robot+ci", "x"), ("Authorization", "Bearer abc"),
+            ("Authorization", "Bearer a.b.c"),
             try await fixture.token(Identity(.robot, name: "robot+gone")),
             try await fixture.token(Identity(.issuer, name: "github:x"), "repository:a:pull"),
             try await fixture.token(Identity(.certificate, name: "cert:x"), "repository:a:pull"),
@@ -121,7 +124,9 @@ struct ChallengeTests {
 
     @Test("Basic where no tokens are given out, or a request does not tell where this is")
     func basicChallenge() async throws {
-        for change: @Sendable (inout AccessController.Settings) -> Void in [{ $0.tokens = nil }, { $0.origin = { _ in nil } }] {
+        for change: @Sendable (inout AccessController.Settings) -> Void in [
+            { $0.tokens = nil }, { $0.origin = { _ in nil } },
+        ] {
             try await AccessFixture(.authenticated, change).serve { (server) async throws in
                 let reply = try await server.client.get("/v2/a/tags/list")
                 #expect(reply.status == 401)
@@ -143,7 +148,8 @@ struct ChallengeTests {
                 let reply = try await server.client.send(route.method, route.target, fields, .counted([]))
                 #expect(reply.status == 401, "\(route)")
                 #expect(
-                    reply["WWW-Authenticate"] == challenge(server, route.scope, error: "insufficient_scope"), "\(route)")
+                    reply["WWW-Authenticate"] == challenge(server, route.scope, error: "insufficient_scope"), "\(route)"
+                )
             }
         }
     }

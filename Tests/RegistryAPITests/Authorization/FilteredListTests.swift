@@ -13,7 +13,8 @@ struct FilteredListTests {
 
     private func withServer(on kind: StoreKind, _ body: (TestServer, AccessFixture) async throws -> Void) async throws {
         let policy = try Policy(
-            "allow pull to user:alice", "allow pull to everybody in public/**", "allow pull,push to user:bob in b/*,z/*",
+            "allow pull to user:alice", "allow pull to everybody in public/**",
+            "allow pull,push to user:bob in b/*,z/*",
             "allow pull to user:carol in a/* tags v*", "allow push to user:dave in c/*")
         let fixture = try AccessFixture(policy)
         try await fixture.serve(on: kind) { (server) async throws in
@@ -26,7 +27,8 @@ struct FilteredListTests {
     }
 
     /// Every page from `target` on.
-    private func pages(_ target: String, _ fields: [(String, String)], _ server: TestServer) async throws -> [[String]] {
+    private func pages(_ target: String, _ fields: [(String, String)], _ server: TestServer) async throws -> [[String]]
+    {
         var pages: [[String]] = []
         var next: String? = target
         while let target = next, pages.count < 50 {

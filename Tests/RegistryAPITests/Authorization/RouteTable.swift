@@ -79,7 +79,7 @@ struct Probe {
         let uploads = "/v2/\(name)/blobs/uploads/"
         return [
             ("POST", uploads), ("POST", "\(uploads)?digest=\(absent)"), ("POST", "\(uploads)?mount=\(absent)"),
-            ("POST", "\(uploads)?mount=\(absent)&from=public/base"), ("GET", "\(uploads)x"), ("PATCH", "\(uploads)x"),
+            ("POST", "\(uploads)?mount=\(absent)&from=public/source"), ("GET", "\(uploads)x"), ("PATCH", "\(uploads)x"),
             ("PUT", "\(uploads)x?digest=\(absent)"), ("DELETE", "\(uploads)x"),
         ].map { Probe(method: $0.0, target: $0.1, body: [1], needs: [[("push", nil)]]) }
     }
@@ -132,6 +132,14 @@ struct Shower {
         return 0
     }
 
+    /// Whether the rules refuse it, whatever a token opens.
+    func isRefused(_ probe: Probe, in repository: String) -> Bool {
+        guard let who else { return true }
+        return probe.needs.contains { need in
+            !need.contains { TableRules.allow(who, $0.action, repository, $0.tag) }
+        }
+    }
+
     static func all(_ fixture: AccessFixture, in repository: String) async throws -> [Shower] {
         var all = [
             Shower(who: "", fields: []), Shower(who: "", fields: [("Authorization", "Basic Og==")]),
@@ -140,7 +148,9 @@ struct Shower {
         for who in ["", "alice", "bob", "carol", "dave", "erin"] {
             if !who.isEmpty { all.append(Shower(who: who, fields: [basic(who)])) }
             let identity = who.isEmpty ? Identity.anonymous : Identity(.password, name: who)
-            for (actions, name) in [("pull", repository), ("pull,push,delete", repository), ("pull,push", "team/other")] {
+            for (actions, name) in [
+                ("pull", repository), ("pull,push,delete", repository), ("pull,push", "team/other"),
+            ] {
                 let field = try await fixture.token(identity, "repository:\(name):\(actions)")
                 all.append(
                     Shower(

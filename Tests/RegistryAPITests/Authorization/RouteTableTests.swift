@@ -39,7 +39,7 @@ struct RouteTableTests {
                         let actual = [401, 403].contains(reply.status) ? reply.status : 0
                         let row = "\(index) \(probe.method) \(probe.target)"
                         #expect(actual == shower.expected(probe, in: name), "\(shower) \(row): \(reply.status)")
-                        if actual != 0 { refused[row] = Shown(reply, without: name) }
+                        if shower.isRefused(probe, in: name) { refused[row] = Shown(reply, without: name) }
                     }
                 }
             }
@@ -49,7 +49,7 @@ struct RouteTableTests {
         }
     }
 
-    /// What is refused in a repository that is there is refused in the same words in one that is not.
+    /// What the rules refuse in a repository that is there is refused in the same words in one that is not.
     private func expectIndistinguishable(_ refused: [String: Shown]) {
         var compared = 0
         for (there, missing) in Self.pairs {
@@ -61,6 +61,6 @@ struct RouteTableTests {
                 compared += 1
             }
         }
-        #expect(compared > 2_000)
+        #expect(compared > 1_500)
     }
 }

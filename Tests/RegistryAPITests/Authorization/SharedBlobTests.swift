@@ -85,7 +85,9 @@ struct SharedBlobTests {
         return Content(manifest.bytes)
     }
 
-    @Test("who may not pull it sees nothing of it, who may pull everything sees it everywhere", arguments: StoreKind.allCases)
+    @Test(
+        "who may not pull it sees nothing of it, who may pull everything sees it everywhere",
+        arguments: StoreKind.allCases)
     func hidden(_ kind: StoreKind) async throws {
         try await withForeign(on: kind) { (server, _) async throws in
             try await expectHidden(server)
@@ -146,7 +148,9 @@ struct SharedBlobTests {
             // Carol may push, but not pull, from anywhere.
             let third = mount.replacingOccurrences(of: "team/new", with: "team/third")
             #expect(try await server.client.send("POST", third, [basic("carol")], .counted([])).status == 202)
-            #expect(try await server.client.send("HEAD", "/v2/team/third/blobs/\(foreign.digest)", [basic("bob")]).status == 404)
+            #expect(
+                try await server.client.send("HEAD", "/v2/team/third/blobs/\(foreign.digest)", [basic("bob")]).status
+                    == 404)
         }
     }
 

@@ -87,7 +87,9 @@ struct TagRightTests {
         }
     }
 
-    @Test("who may not delete some tags deletes no manifest, which would take its tags along", arguments: StoreKind.allCases)
+    @Test(
+        "who may not delete some tags deletes no manifest, which would take its tags along",
+        arguments: StoreKind.allCases)
     func deletion(_ kind: StoreKind) async throws {
         try await withServer(on: kind) { (server, _) async throws in
             func delete(_ rest: String, _ who: String) async throws -> Int {
