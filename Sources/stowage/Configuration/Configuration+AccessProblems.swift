@@ -29,7 +29,8 @@ extension Configuration {
             limits.burst == 0 || limits.requestsPerSecond > 0, ["limits", "burst"],
             "not used without limits.requestsPerSecond")
         let rates = [
-            ("receivedBytesPerSecond", limits.receivedBytesPerSecond), ("sentBytesPerSecond", limits.sentBytesPerSecond),
+            ("receivedBytesPerSecond", limits.receivedBytesPerSecond),
+            ("sentBytesPerSecond", limits.sentBytesPerSecond),
         ]
         for (name, rate) in rates {
             require(
