@@ -14,7 +14,7 @@ ARG RUNTIME_IMAGE=debian:bookworm-slim
 
 FROM ${BUILDER_IMAGE} AS build
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends binutils libcurl4-openssl-dev libssl-dev pkg-config \
+    && apt-get install --yes --no-install-recommends binutils libcrypt-dev libcurl4-openssl-dev libssl-dev pkg-config \
     && apt-get clean && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 # The dependencies first: they change less often than the sources.
@@ -25,10 +25,10 @@ RUN swift build --configuration release --static-swift-stdlib --product stowage 
     && install --strip .build/release/stowage /usr/bin/stowage
 
 FROM ${RUNTIME_IMAGE}
-# libssl3 holds libcrypto; libcurl speaks to buckets, ca-certificates says whom it trusts; Swift's runtime, linked in, is
-# partly C++.
+# libssl3 holds libcrypto, too; libcrypt is for passwords; libcurl speaks to buckets, ca-certificates says whom it trusts;
+# Swift's runtime, linked in, is partly C++.
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends ca-certificates libcurl4 libssl3 libstdc++6 \
+    && apt-get install --yes --no-install-recommends ca-certificates libcrypt1 libcurl4 libssl3 libstdc++6 \
     && apt-get clean && rm -rf /var/lib/apt/lists/* \
     && install --directory --owner 65532 --group 65532 --mode 0750 /var/lib/stowage
 COPY --from=build /usr/bin/stowage /usr/bin/stowage
@@ -39,6 +39,13 @@ VOLUME /var/lib/stowage
 EXPOSE 5000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=6s --start-period=5s CMD ["stowage", "healthcheck"]
+ENTRYPOINT ["stowage"]
+# Without logins whoever can reach the published port may push, pull and delete. Inside the container the server has to
+# listen on every address, which it refuses without access settings or --allow-anonymous; publish the port only where
+# everybody may do that, or give it a configuration with logins:
+#
+#     docker run ... --volume ./stowage.yaml:/etc/stowage.yaml:ro stowage serve --config /etc/stowage.yaml
+CMD ["stowage", "healthcheck"]
 ENTRYPOINT ["stowage"]
 # There are no logins yet: whoever can reach the published port may push, pull and delete. Inside the container the
 # server has to listen on every address, which it refuses without --allow-anonymous; publish the port only where

@@ -16,6 +16,7 @@ package import ObjectStorage
 ///     registry/_uploads/<id>/staging-<random>             bytes of a request before their hash is known
 ///     registry/_uploads/<id>/cancelled                    empty: the client gave the upload up
 ///     registry/_keys/uploads                              the secret that signs upload sessions
+///     registry/_keys/tokens/<number>                      a secret that signs tokens, and the time from which it does
 ///
 /// `blobs/` and `manifests/` are shared with s3lo; what is there for s3lo alone is drawn in `StorageLayout+S3lo`. `<alg>`
 /// is sha256 or sha512. A component of a repository name cannot begin with `_`, so nothing a client names can collide
@@ -68,6 +69,13 @@ package enum StorageLayout {
 
     package static let uploadSecret = ObjectKey("registry/_keys/uploads")
 
+    /// Numbers have as many digits as let a listing be in their order.
+    static func tokenKey(_ number: Int) -> ObjectKey {
+        let digits = String(number)
+        let zeros = String(repeating: "0", count: max(0, tokenKeyDigits - digits.count))
+        return ObjectKey(tokenKeysPrefix + zeros + digits)
+    }
+
     // MARK: Prefixes of listings
 
     static func tags(of name: RepositoryName) -> String { "manifests/\(name.string)/" }
@@ -83,8 +91,10 @@ package enum StorageLayout {
     static let tagsPrefix = "manifests/"
     static let catalogPrefix = "registry/_catalog/"
     static let uploadsPrefix = "registry/_uploads/"
+    static let tokenKeysPrefix = "registry/_keys/tokens/"
     private static let catalogSuffix = "!"
     private static let offsetLength = 20
+    private static let tokenKeyDigits = 8
     private static let tagSuffix = "/manifest.json"
 
     // MARK: Reading keys back; nil for a key that is not ours
@@ -134,6 +144,14 @@ package enum StorageLayout {
         let pieces = key.string.dropFirst(upload(id).count).split(separator: "-", omittingEmptySubsequences: false)
         guard pieces.count == 3, pieces[0].utf8.count == offsetLength, let offset = Int(pieces[0]) else { return nil }
         return UploadPartName(offset: offset, before: String(pieces[1]), after: String(pieces[2]))
+    }
+
+    static func tokenKeyNumber(of key: ObjectKey) -> Int? {
+        let digits = key.string.dropFirst(tokenKeysPrefix.count)
+        guard key.string.hasPrefix(tokenKeysPrefix), let number = Int(digits), number > 0,
+            tokenKey(number) == key
+        else { return nil }
+        return number
     }
 
     static func uploadID(of key: ObjectKey) -> UploadID? {

@@ -48,11 +48,13 @@ final class Application: Sendable {
         addresses = listeners.addresses
         identity = listeners.identity
         logging.tell(of: identity)
+        logging.tellOfClearPasswords(configuration)
         blobCache = try configuration.openBlobCache(opened, blockingWork, logging)
         audit = AuditLog(try configuration.audit.target(configuration.places))
-        access = AccessControl(audit: audit)
+        access = AccessControl(
+            audit: audit, store: store, loops: loops, blockingWork: blockingWork, logging: logging)
         var settings = RegistryHandler.Settings(repositories: repositories)
-        settings.access = try access.controller(configuration)
+        settings.access = try await access.controller(configuration)
         settings.readOnly = configuration.readOnly
         settings.pulls = configuration.pullSettings(opened, blobCache)
         registry = RegistryHandler(settings, onFailure: logging.report)
@@ -81,6 +83,7 @@ final class Application: Sendable {
         try await listeners.serve(with: server)
         janitor.start()
         files.start()
+        access.start()
     }
 
     /// The store in a few words.
@@ -95,6 +98,7 @@ final class Application: Sendable {
         logger.info("stopping; running requests have \(timeout) s to finish")
         janitor.stop()
         files.stop()
+        access.stop()
         statistics.stop()
         let busy = await server.shutDown(timeout: timeout)
         if busy > 0 { logger.warning("\(busy) connections were still busy and are closed") }
@@ -111,7 +115,7 @@ final class Application: Sendable {
             let target = try await blockingWork.run { try fresh.audit.target(fresh.places) }
             var settings = registry.settings
             settings.repositories = try await repositories(fresh)
-            settings.access = try await blockingWork.run { [access] in try access.controller(fresh) }
+            settings.access = try await access.controller(fresh)
             settings.readOnly = fresh.readOnly
             settings.pulls = fresh.pullSettings(opened, blobCache)
             registry.settings = settings

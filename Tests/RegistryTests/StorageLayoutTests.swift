@@ -35,6 +35,7 @@ struct StorageLayoutTests {
             (StorageLayout.catalog(name), "registry/_catalog/team/app!"),
             (StorageLayout.uploadCancelled(id), "registry/_uploads/000102030405060708090a0b0c0d0e0f/cancelled"),
             (StorageLayout.uploadSecret, "registry/_keys/uploads"),
+            (StorageLayout.tokenKey(7), "registry/_keys/tokens/00000007"),
         ]
         for (key, string) in expected {
             #expect(key.string == string)

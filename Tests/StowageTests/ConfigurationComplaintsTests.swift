@@ -215,7 +215,7 @@ import Testing
     // MARK: -
 
     /// The complaints about a file, with `@` for its path.
-    private static func complaints(_ path: String) -> [String] {
+    static func complaints(_ path: String) -> [String] {
         do {
             _ = try ConfigurationLoader.load(file: path, environment: [:])
             return []

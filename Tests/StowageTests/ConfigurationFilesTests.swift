@@ -126,7 +126,20 @@ import Yams
             #expect(name.string?.hasSuffix(".yaml") == true)
             let file = try TemporaryFile(try #require(text.string))
             let loaded = try ConfigurationLoader.load(file: file.path, environment: [:], overrides: overrides)
-            #expect(loaded.configuration.listen == "0.0.0.0:5000")
+            let configuration = loaded.configuration
+            #expect(configuration.listen.isEmpty && configuration.tls.listen == "0.0.0.0:5000")
+            #expect(configuration.access.hasLogins && configuration.access.hasRules)
+            try checkMounts(configuration, deployment.node)
+        }
+    }
+
+    /// The files that settings name are in directories that the Deployment mounts.
+    private func checkMounts(_ configuration: Configuration, _ deployment: Node) throws {
+        let pod = try #require(deployment["spec"]?["template"]?["spec"])
+        let mounts = pod["containers"]?[0]?["volumeMounts"]?.sequence?.compactMap { $0["mountPath"]?.string } ?? []
+        let files = [configuration.tls.certificate, configuration.tls.key, configuration.access.robots.file]
+        for file in files {
+            #expect(mounts.contains { file.hasPrefix("\($0)/") }, "\(file)")
         }
     }
 

@@ -21,7 +21,8 @@ import Testing
                     "stowage_http_response_bytes_total": "counter", "stowage_http_rejected_total": "counter",
                     "stowage_http_connections": "gauge", "stowage_uploads_total": "counter",
                     "stowage_store_operations_total": "counter", "stowage_store_read_bytes_total": "counter",
-                    "stowage_store_written_bytes_total": "counter",
+                    "stowage_store_written_bytes_total": "counter", "stowage_login_failures_total": "counter",
+                    "stowage_denied_requests_total": "counter", "stowage_throttled_requests_total": "counter",
                 ])
             #expect(metrics.value("stowage_build_info", ["version": Version.current]) == 1)
             #expect(metrics.value("stowage_http_connections") == 1)

@@ -86,7 +86,7 @@ struct AccessTestCommand: ParsableCommand {
         let method: Identity.Method =
             authority == "cert"
             ? .certificate : !authority.isEmpty ? .issuer : user.hasPrefix(RobotFile.prefix) ? .robot : .password
-        if method == .issuer, !configuration.access.issuers.all.contains(where: { $0.name.text == authority }) {
+        if method == .issuer, !configuration.access.issuers.all.contains(where: { $0.name == authority }) {
             throw ConfigurationError("\(user.onOneLine): there is no issuer \(String(authority).onOneLine)")
         }
         return Identity(method, name: user, groups: Set(group), claims: claims)

@@ -1,7 +1,10 @@
 import Access
 import EventLoop
 import Glibc
+import HTTPClient
 import HTTPServer
+import Logging
+import ObjectStorage
 import OpenSSL
 import RegistryAPI
 import Synchronization
@@ -15,30 +18,50 @@ final class AccessControl: Sendable {
         var passwords: (path: String, file: PasswordFile)?
         var robots: (path: String, file: RobotFile)?
         var tokens: (service: String, tokens: TokenService)?
+        var issuers: [Issuer.Settings: Issuer] = [:]
+        /// Keys that all replicas share; nil when there is a file of keys.
+        var sharedKeys: SharedTokenKeys?
     }
+
+    private static let connectionsToIssuers = 8
 
     private let work = PasswordFile.makePool()
     private let throttle = LoginThrottle()
     private let audit: AuditLog
     private let parts = Mutex(Parts())
-    /// Of a server whose configuration names no file of keys.
-    private let ownKey = SigningKey(secret: RandomBytes.make(32))
+    private let http: HTTPClient
+    private let store: any ObjectStore
+    private let blockingWork: BlockingWork
+    private let logging: ServerLogging
+    private let task = Mutex<Task<Void, Never>?>(nil)
 
-    init(audit: AuditLog) {
+    /// `store` has the keys of tokens, if no file has them.
+    init(
+        audit: AuditLog, store: any ObjectStore, loops: [EventLoop], blockingWork: BlockingWork, logging: ServerLogging
+    ) {
         self.audit = audit
+        self.store = store
+        self.blockingWork = blockingWork
+        self.logging = logging
+        http = HTTPClient(loops: loops, connections: Self.connectionsToIssuers)
     }
 
     /// Reads the files of `configuration` and says who may do what; nil where everybody may do everything. Throws a
-    /// `ConfigurationError`; nothing has changed then. Blocks.
-    func controller(_ configuration: Configuration) throws -> AccessController? {
+    /// `ConfigurationError` or what is wrong with the store; nothing has changed then.
+    func controller(_ configuration: Configuration) async throws -> AccessController? {
         let old = parts.withLock { $0 }
-        let fresh = try read(configuration, old)
+        var shared: SharedTokenKeys?
+        if configuration.givesTokens, configuration.access.tokens.keyFile.isEmpty {
+            shared = try await SharedTokenKeys(configuration, store, old.sharedKeys)
+        }
+        let fresh = try await blockingWork.run { [self, shared] in try read(configuration, old, shared) }
         let policy = try configuration.policy()
         parts.withLock { $0 = fresh }
         guard configuration.isControlled else { return nil }
         var methods = Authenticator.Methods()
         methods.passwords = fresh.passwords?.file
         methods.robots = fresh.robots?.file
+        methods.issuers = configuration.access.issuers.all.compactMap { fresh.issuers[$0.settings] }
         methods.acceptsCertificates = configuration.tls.clientCertificates != .none
         methods.tokens = fresh.tokens?.tokens
         var settings = AccessController.Settings(
@@ -57,8 +80,12 @@ final class AccessControl: Sendable {
     // MARK: Files
 
     /// What `configuration` names, read now.
-    private func read(_ configuration: Configuration, _ old: Parts) throws -> Parts {
+    private func read(_ configuration: Configuration, _ old: Parts, _ shared: SharedTokenKeys?) throws -> Parts {
         var parts = Parts()
+        parts.sharedKeys = shared
+        for entry in configuration.access.issuers.all {
+            parts.issuers[entry.settings] = try old.issuers[entry.settings] ?? issuer(entry)
+        }
         let access = configuration.access
         let (passwords, robots, keys) = (access.htpasswd.file, access.robots.file, access.tokens.keyFile)
         if !passwords.isEmpty {
@@ -79,8 +106,10 @@ final class AccessControl: Sendable {
                 return (robots, try RobotFile(path: robots))
             }
         }
-        if access.hasLogins || configuration.tls.clientCertificates != .none, access.challenge == .bearer {
-            let signing = try configuration.at(["tokens", "keyFile"]) { keys.isEmpty ? [ownKey] : try SigningKeyFile.read(keys) }
+        if configuration.givesTokens {
+            let signing = try configuration.at(["tokens", "keyFile"]) {
+                try shared?.latest ?? SigningKeyFile.read(keys)
+            }
             let service = access.tokens.serviceName
             if let known = old.tokens, known.service == service {
                 known.tokens.use(signing)
@@ -91,6 +120,45 @@ final class AccessControl: Sendable {
         }
         return parts
     }
+
+    private func issuer(_ entry: IssuerEntry) throws(ConfigurationError) -> Issuer {
+        do throws(IssuerError) {
+            return try Issuer(entry.settings, http: http) { [logging] in logging.logger.warning("\($0)") }
+        } catch {
+            throw ConfigurationError("\(entry.place): access.issuers: \(error)")
+        }
+    }
+
+    // MARK: Keys
+
+    /// Takes up what other replicas do with the shared keys, and does what is due.
+    func start() {
+        task.withLock { task in
+            task = Task {
+                while !Task.isCancelled {
+                    // Cancelled: the loop ends.
+                    try? await Task.sleep(for: SharedTokenKeys.interval)
+                    await refreshKeys()
+                }
+            }
+        }
+    }
+
+    func stop() {
+        task.withLock { $0 }?.cancel()
+    }
+
+    private func refreshKeys() async {
+        let parts = parts.withLock { $0 }
+        guard let shared = parts.sharedKeys, let tokens = parts.tokens?.tokens, !Task.isCancelled else { return }
+        do {
+            tokens.use(try await shared.refresh())
+        } catch {
+            logging.logger.warning("the keys of tokens in the store could not be read: \(error)")
+        }
+    }
+
+    // MARK: Changes
 
     /// The files of the last configuration, to be read again when they change.
     func watched(_ configuration: Configuration) -> [FileWatch.Group] {
@@ -110,6 +178,13 @@ final class AccessControl: Sendable {
                 })
         }
         return groups
+    }
+}
+
+extension Configuration {
+    /// Whether `/token` is there.
+    fileprivate var givesTokens: Bool {
+        access.challenge == .bearer && (access.hasLogins || tls.clientCertificates != .none)
     }
 }
 

@@ -17,7 +17,7 @@ extension Configuration {
         do throws(PolicyError) {
             // Groups count without rules, too.
             let policy = try Policy(
-                rules: rules, groups: access.groupMembers, issuers: Set(access.issuers.all.map(\.name.text)))
+                rules: rules, groups: access.groupMembers, issuers: Set(access.issuers.all.map(\.name)))
             return access.hasRules ? policy : isControlled ? .authenticated : .open
         } catch {
             throw ConfigurationError(complaint(error))

@@ -72,7 +72,8 @@ extension Configuration {
             throw ConfigurationError("\(places.place(["tls", "certificate"])): \(error)")
         }
         guard context.expiry > now else {
-            throw ConfigurationError(context.problems(now: now).map { "\(places.place(["tls", "certificate"])): \($0)" })
+            throw ConfigurationError(
+                context.problems(now: now).map { "\(places.place(["tls", "certificate"])): \($0)" })
         }
         return context
     }

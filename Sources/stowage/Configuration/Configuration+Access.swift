@@ -1,3 +1,4 @@
+import EventLoop
 import OpenSSL
 import Yams
 
@@ -71,6 +72,12 @@ extension Configuration {
 
     /// Whether anybody is asked who he is.
     var isControlled: Bool { access.hasLogins || access.hasRules || tls.clientCertificates != .none }
+
+    /// Whether other machines reach a plain listener, and no proxy is known that does TLS for it.
+    var sendsPasswordsInTheClear: Bool {
+        guard let address = SocketAddress(listen), !address.isLoopback else { return false }
+        return access.hasLogins && proxies.all.isEmpty
+    }
 }
 
 /// The scheme of `WWW-Authenticate`.
@@ -117,7 +124,7 @@ struct RuleEntry: Entry {
             return nil
         }
         guard let who = pairs["who"] else {
-            reader.complain(node, "a rule needs who, such as [authenticated] or [alice]")
+            reader.complain(node, "a rule needs who, such as [authenticated] or ['user:alice']")
             return nil
         }
         guard let actions = pairs["allow"] ?? pairs["deny"] else {

@@ -43,9 +43,9 @@ extension Configuration {
     private var entryProblems: [String] {
         var problems: [String] = []
         var names: Set<String> = []
-        for issuer in access.issuers.all where !names.insert(issuer.name.text).inserted {
+        for issuer in access.issuers.all where !names.insert(issuer.name).inserted {
             problems.append(
-                "\(issuer.name.place): access.issuers: \(issuer.name.text.onOneLine) is the name of two issuers; "
+                "\(issuer.place): access.issuers: \(issuer.name.onOneLine) is the name of two issuers; "
                     + "give each its own")
         }
         do throws(ConfigurationError) {

@@ -61,6 +61,18 @@ struct EntryReader {
         return PlacedText(text: scalar.string, place: place(node))
     }
 
+    /// Texts by name, `NAME: TEXT`; in a list each text is its own name.
+    mutating func textsByName(_ node: Node) -> [String: String] {
+        guard let mapping = node.mapping else {
+            return Dictionary(texts(node).map { ($0.text, $0.text) }) { first, _ in first }
+        }
+        var found: [String: String] = [:]
+        for (key, value) in mapping {
+            if let key = text(key), let value = text(value) { found[key.text] = value.text }
+        }
+        return found
+    }
+
     /// A list of texts, or a single one.
     mutating func texts(_ node: Node) -> [PlacedText] {
         guard let sequence = node.sequence else { return text(node).map { [$0] } ?? [] }

@@ -78,6 +78,14 @@ final class ServerLogging: Sendable {
         for problem in identity?.context.problems(now: time(nil)) ?? [] { logger.warning("\(problem)") }
     }
 
+    /// That whoever listens on the way reads passwords, if nothing says otherwise.
+    func tellOfClearPasswords(_ configuration: Configuration) {
+        guard configuration.sendsPasswordsInTheClear else { return }
+        let advice = "use tls.listen instead, or name in proxies the proxy that does TLS"
+        logger.warning(
+            "listen can be reached from other machines without TLS, so passwords and tokens are sent in the clear; \(advice)")
+    }
+
     /// A failure whose reason the client was not told.
     @Sendable func report(_ error: any Error, requestID: String) {
         logger.error("\(error)", metadata: ["requestID": "\(requestID)"])

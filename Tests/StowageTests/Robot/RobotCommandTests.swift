@@ -1,5 +1,7 @@
 import Access
+import CoreFoundation
 import Foundation
+import Glibc
 import TestSupport
 import Testing
 
