@@ -74,7 +74,7 @@ let package = Package(
 
         // Beside the house: the engine with an empty handler, for Benchmarks.
         .executableTarget(
-            name: "BareHello", dependencies: ["HTTPServer", "EventLoop"], path: "Benchmarks/BareHello",
+            name: "BareHello", dependencies: ["HTTPServer", "EventLoop", "OpenSSL"], path: "Benchmarks/BareHello",
             swiftSettings: settings),
 
         // Floor 5. The program: commands, configuration, wiring, signals, logs and metrics.

@@ -20,20 +20,29 @@ extension Connection {
         peer = socket.peerAddress
         let session = try TLSSession(identity.context, descriptor: socket.number)
         do {
-            while true {
-                switch try await turns.run(on: loop, { () throws(TLSError) in try session.handshake() }) {
-                case .moved: return session
-                case .wantsRead:
-                    canRead = false
-                    try await waitReadable()
-                case .wantsWrite:
-                    canWrite = false
-                    try await waitWritable()
-                }
+            while try await step(session, turns) {
+                try await waitReadable()
+                try await waitWritable()
             }
+            return session
         } catch is ConnectionClosed {
             throw TLSError("the handshake took longer than \(limits.headTimeout) seconds, or the server stops")
         }
+    }
+
+    /// Goes on with a handshake when it is its turn, and lets the loop make a pass before the next one's; false when it
+    /// is over.
+    private func step(_ session: TLSSession, _ turns: HandshakeTurns) async throws -> Bool {
+        await turns.begin()
+        defer { turns.end() }
+        // Before anything else can happen: an event of the socket may come while others have their turn.
+        switch try session.handshake() {
+        case .moved: return false
+        case .wantsRead: canRead = false
+        case .wantsWrite: canWrite = false
+        }
+        await loop.giveWay()
+        return true
     }
 
     /// Waits for the first byte, and leaves it where it is.

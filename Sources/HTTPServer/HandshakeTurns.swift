@@ -1,5 +1,3 @@
-import EventLoop
-
 /// Lets the handshakes of one loop take turns: one step of one of them in each pass, because a step may take a
 /// millisecond of the processor, and everybody else on the loop waits for it.
 ///
@@ -10,18 +8,8 @@ final class HandshakeTurns: @unchecked Sendable {
 
     init() {}
 
-    /// Runs `step` when it is its turn, and lets the loop make a pass before the next one's.
-    func run<Value, Failure: Error>(
-        on loop: EventLoop, _ step: () throws(Failure) -> Value
-    ) async throws(Failure) -> Value {
-        await begin()
-        defer { end() }
-        let value = try step()
-        await loop.giveWay()
-        return value
-    }
-
-    private func begin() async {
+    /// Waits for the turn; whoever has it must call `end`.
+    func begin() async {
         await withUnsafeContinuation { continuation in
             if isTaken { waiting.append(continuation) } else { continuation.resume() }
             isTaken = true
@@ -29,7 +17,7 @@ final class HandshakeTurns: @unchecked Sendable {
     }
 
     /// Hands the turn on to who has waited longest.
-    private func end() {
+    func end() {
         guard !waiting.isEmpty else {
             isTaken = false
             return

@@ -5,7 +5,8 @@ import TestSupport
 import Testing
 
 /// A handler that waits for a slow store is of no use when its client is gone, and holds what others could use.
-@Suite("Clients that go away while the server waits for others", .serialized, .timeLimit(.minutes(1)))
+@Suite(
+    "Clients that go away while the server waits for others", .serialized, .overBothTransports, .timeLimit(.minutes(1)))
 struct CancellationTests {
     @Test("a reset cancels a handler that waits, which is nobody's failure")
     func handler() async throws {

@@ -4,7 +4,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite("Connections and responses", .serialized, .timeLimit(.minutes(1)))
+@Suite("Connections and responses", .serialized, .overBothTransports, .timeLimit(.minutes(1)))
 struct ConnectionTests {
     @Test("one connection serves many requests")
     func keepAlive() async throws {

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// `withEngine` checks after each of them that no connection and no descriptor is left.
-@Suite("Clients that go away", .serialized, .timeLimit(.minutes(1)))
+@Suite("Clients that go away", .serialized, .overBothTransports, .timeLimit(.minutes(1)))
 struct DisconnectTests {
     @Test("a client may end its sending side after its request", arguments: ["/hello", "/file", "/gate"])
     func halfClose(_ target: String) async throws {

@@ -3,7 +3,7 @@ import HTTPServer
 import TestSupport
 import Testing
 
-@Suite("Response bodies", .serialized, .timeLimit(.minutes(1)))
+@Suite("Response bodies", .serialized, .overBothTransports, .timeLimit(.minutes(1)))
 struct DownloadTests {
     @Test("bodies of bytes", arguments: [1, 16_384, 16_385, 262_144, 600_000, 5_000_000])
     func bytes(_ size: Int) async throws {

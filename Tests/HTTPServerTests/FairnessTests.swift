@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// One loop serves everybody here: whoever keeps it, keeps all the others waiting.
-@Suite("Fairness", .serialized, .timeLimit(.minutes(1)))
+@Suite("Fairness", .serialized, .overBothTransports, .timeLimit(.minutes(1)))
 struct FairnessTests {
     @Test("small requests are answered while an upload, a download and a flood of requests never pause")
     func smallRequests() async throws {

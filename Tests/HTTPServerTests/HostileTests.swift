@@ -54,7 +54,7 @@ struct HostileTests {
 
     @Test("a TLS hello is answered at once, in plain text, and the connection ends cleanly")
     func encrypted() async throws {
-        try await withEngine { engine in
+        try await withEngine(over: .plain) { engine in
             let hello: [UInt8] = [0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc, 0x03, 0x03]
             for bytes in [hello, hello + pattern(506), [0x16]] {
                 let start = EventLoop.now

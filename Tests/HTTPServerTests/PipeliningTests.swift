@@ -2,7 +2,7 @@ import HTTPServer
 import TestSupport
 import Testing
 
-@Suite("Pipelining", .serialized, .timeLimit(.minutes(1)))
+@Suite("Pipelining", .serialized, .overBothTransports, .timeLimit(.minutes(1)))
 struct PipeliningTests {
     @Test("a hundred requests in one write are answered in order")
     func inOrder() async throws {

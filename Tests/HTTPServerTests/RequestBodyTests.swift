@@ -3,7 +3,7 @@ import HTTPServer
 import TestSupport
 import Testing
 
-@Suite("Request bodies", .serialized, .timeLimit(.minutes(1)))
+@Suite("Request bodies", .serialized, .overBothTransports, .timeLimit(.minutes(1)))
 struct RequestBodyTests {
     private static let sizes = [0, 1, 16_383, 16_384, 16_385, 262_143, 262_144, 262_145, 3_000_000]
 

@@ -3,7 +3,7 @@ import HTTPServer
 import TestSupport
 import Testing
 
-@Suite("Bodies that are made while they are sent", .serialized, .timeLimit(.minutes(1)))
+@Suite("Bodies that are made while they are sent", .serialized, .overBothTransports, .timeLimit(.minutes(1)))
 struct StreamTests {
     @Test(
         "every byte arrives, and the connection goes on", arguments: [1, 16_384, 262_145, 5_000_000], [1_000, 700_000])

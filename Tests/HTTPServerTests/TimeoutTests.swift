@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Every limit is a whole second and looked at once a second, so each of these takes some seconds.
-@Suite("Timeouts", .serialized, .timeLimit(.minutes(1)))
+@Suite("Timeouts", .serialized, .overBothTransports, .timeLimit(.minutes(1)))
 struct TimeoutTests {
     private var limits: ServerLimits {
         var limits = ServerLimits()

@@ -31,7 +31,7 @@ package final class CertificateAuthority: Sendable {
         key: String = "ec:P-256", from: Int = -1, to: Int = 1
     ) async throws -> CertificatePair {
         try await openssl(
-            ["req", "-new"] + Self.newKey(key)
+            ["req", "-new", "-utf8"] + Self.newKey(key)
                 + ["-keyout", "\(name).key", "-out", "\(name).csr", "-subj", subject]
                 + (names.isEmpty ? [] : ["-addext", "subjectAltName=\(names)"]))
         try await openssl(
@@ -86,6 +86,7 @@ package final class CertificateAuthority: Sendable {
         copy_extensions = copy
         rand_serial = yes
         unique_subject = no
+        preserve = yes
         [any]
         commonName = optional
         organizationName = optional

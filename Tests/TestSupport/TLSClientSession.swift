@@ -1,4 +1,5 @@
 import COpenSSL
+import EventLoop
 import Glibc
 import Synchronization
 
@@ -15,6 +16,8 @@ package struct TLSClientSettings: Sendable {
     package var protocols = ["http/1.1"]
     /// A session to go on with.
     package var ticket: TLSTicket?
+    /// Whether it takes the handshake for finished only when the server has too, which it tells by a ticket.
+    package var awaitsTicket = true
 
     package init() {}
 }
@@ -31,7 +34,7 @@ package final class TLSTicket: @unchecked Sendable {
 }
 
 /// The client's side of TLS for tests. Two threads may use it at once, one that sends and one that receives.
-final class TLSClientSession: Sendable {
+package final class TLSClientSession: Sendable {
     /// `@unchecked Sendable`: used only under the lock.
     private struct Handle: @unchecked Sendable {
         let pointer: OpaquePointer
@@ -57,9 +60,30 @@ final class TLSClientSession: Sendable {
         SSL_set_fd(pointer, descriptor)
         _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
         _ = try perform { SSL_connect($0) }
+        if settings.awaitsTicket { try awaitTicket() }
     }
 
-    deinit { handle.withLock { SSL_free($0.pointer) } }
+    deinit {
+        handle.withLock { handle in
+            // Without, libssl would think that the session ended badly and resume it no more.
+            SSL_set_shutdown(handle.pointer, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN)
+            SSL_free(handle.pointer)
+        }
+    }
+
+    private func awaitTicket() throws(RawHTTPError) {
+        while true {
+            let (hasTicket, code) = handle.withLock { handle in
+                ERR_clear_error()
+                var byte: UInt8 = 0
+                let code = SSL_get_error(handle.pointer, SSL_peek(handle.pointer, &byte, 1))
+                return (SSL_SESSION_has_ticket(SSL_get_session(handle.pointer)) == 1, code)
+            }
+            // Anything else shows itself again to who reads.
+            if hasTicket || code != SSL_ERROR_WANT_READ { return }
+            try wait(POLLIN)
+        }
+    }
 
     private static func set(up context: OpaquePointer, _ settings: TLSClientSettings) throws(RawHTTPError) {
         let modes = SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
@@ -82,6 +106,20 @@ final class TLSClientSession: Sendable {
             isSet = isSet && SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) == 1
         }
         if !isSet { throw .tls("the client's files: \(reason())") }
+    }
+
+    /// The bytes a client begins with.
+    package static func hello() throws -> [UInt8] {
+        var ends: [CInt] = [-1, -1]
+        _ = try Posix.call("socketpair") { socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0, &ends) }
+        let client = OwnedDescriptor(ends[0])
+        let server = OwnedDescriptor(ends[1])
+        // Nobody answers.
+        _ = try? TLSClientSession(client.number, TLSClientSettings(), timeout: 0)
+        let number = server.number
+        var bytes = [UInt8](repeating: 0, count: 16 << 10)
+        let count = try Posix.call("recv") { recv(number, &bytes, bytes.count, 0) }
+        return Array(bytes[..<count])
     }
 
     // MARK: Moving bytes

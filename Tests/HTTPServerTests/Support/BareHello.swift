@@ -6,17 +6,18 @@ import TestSupport
 struct BareHello {
     let process: ChildProcess
     let address: SocketAddress
+    private let settings: TLSClientSettings?
 
-    /// `descriptors`: its limit on open files.
-    init(descriptors: Int) async throws {
-        // Its one line would stay in its buffer, as its output is a pipe.
-        let command = "ulimit -n \(descriptors) && exec stdbuf -oL '\(try Self.program())'"
+    /// `descriptors`: its limit on open files. `pair`: what it shows over TLS; nil for plain HTTP.
+    init(descriptors: Int, pair: CertificatePair? = nil) async throws {
+        let files = pair.map { " '\($0.certificate)' '\($0.key)'" } ?? ""
+        let command = "ulimit -n \(descriptors) && exec '\(try Self.program())'\(files)"
         let process = try ChildProcess(["/bin/sh", "-c", command], environment: ["PATH": "/usr/bin:/bin"])
         try await eventually { !process.output.lines.isEmpty || process.ending != nil }
-        guard let line = process.output.lines.first, let address = SocketAddress(String(line.dropFirst(7))) else {
-            throw SystemCallError("exec", code: ENOENT, subject: process.errors.text)
-        }
+        guard let address = process.output.lines.first?.split(separator: "/").last.flatMap({ SocketAddress(String($0)) })
+        else { throw SystemCallError("exec", code: ENOENT, subject: process.errors.text) }
         (self.process, self.address) = (process, address)
+        settings = pair.map { _ in TLSClientSettings() }
     }
 
     /// Beside the tests themselves.
@@ -27,7 +28,7 @@ struct BareHello {
         return tests[..<(tests.lastIndex(of: "/") ?? tests.startIndex)] + "/BareHello"
     }
 
-    func client() throws -> RawHTTPClient { try RawHTTPClient(address) }
+    func client() throws -> RawHTTPClient { try RawHTTPClient(address, tls: settings) }
 
     /// Open descriptors.
     var descriptors: Int {

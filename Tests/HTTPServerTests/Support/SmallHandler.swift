@@ -37,6 +37,9 @@ struct SmallHandler: HTTPHandler {
         let number = Query(request.head.query)?["n"].flatMap { Int($0) } ?? 0
         switch request.head.path {
         case "/hello": return Response(.ok, body: .bytes(Array("hello".utf8)))
+        case "/name":
+            let name = request.certificateName ?? "nobody"
+            return Response(.ok, body: .bytes(Array("\(name) \(request.isSecure ? "secure" : "plain")".utf8)))
         case "/status": return Response(Status(number))
         case "/bytes": return Response(.ok, body: .bytes(pattern(number)))
         case "/omitted": return Response(.ok, body: .omitted(length: number))
