@@ -9,12 +9,24 @@ package struct Glob: Hashable, Sendable, CustomStringConvertible {
     /// The longest pattern for names that are neither repositories nor tags, in bytes.
     package static let maximumLength = 512
 
-    /// The pattern as it was given.
-    package let text: String
     /// The text's bytes, with tokens in the place of asterisks.
     private let pattern: [UInt8]
 
     package var description: String { text }
+
+    /// The pattern as it was given.
+    package var text: String {
+        var bytes: [UInt8] = []
+        for byte in pattern {
+            switch byte {
+            case Token.withinSegment, Token.anything: bytes.append(UInt8(ascii: "*"))
+            case Token.segments: bytes += "**/".utf8
+            case Token.rest: bytes += "**".utf8
+            default: bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
 
     /// Bytes that no UTF-8 has.
     private enum Token {
@@ -31,7 +43,6 @@ package struct Glob: Hashable, Sendable, CustomStringConvertible {
     /// A pattern for repository names.
     package init(repositories text: String) throws(InvalidGlob) {
         if let reason = Self.problem(inRepositories: text) { throw InvalidGlob(text: text, reason: reason) }
-        self.text = text
         let segments = text.utf8.split(separator: UInt8(ascii: "/"))
         var pattern: [UInt8] = []
         for (index, segment) in segments.enumerated() {
@@ -59,7 +70,6 @@ package struct Glob: Hashable, Sendable, CustomStringConvertible {
     }
 
     private init(unchecked text: String) {
-        self.text = text
         pattern = text.utf8.map { $0 == UInt8(ascii: "*") ? Token.anything : $0 }
     }
 
@@ -71,11 +81,12 @@ package struct Glob: Hashable, Sendable, CustomStringConvertible {
     /// Whether only the text itself matches.
     package var isExact: Bool { pattern.allSatisfy { $0 < Token.withinSegment } }
 
-    package func matches(_ repository: RepositoryName) -> Bool { matches(repository.string) }
-    package func matches(_ tag: Tag) -> Bool { matches(tag.string) }
+    package func matches(_ repository: RepositoryName) -> Bool { matches(repository.string.utf8.span) }
+    package func matches(_ tag: Tag) -> Bool { matches(tag.string.utf8.span) }
+    package func matches(_ name: String) -> Bool { matches(name.utf8.span) }
 
     /// Takes at most some times as many steps as the product of both lengths, and allocates nothing.
-    package func matches(_ name: String) -> Bool { Self.matches(pattern.span, name.utf8.span) }
+    func matches(_ name: Span<UInt8>) -> Bool { Self.matches(pattern.span, name) }
 
     private static func matches(_ pattern: Span<UInt8>, _ name: Span<UInt8>) -> Bool {
         var walk = Walk()

@@ -46,10 +46,12 @@ package struct Policy: Sendable {
         _ identity: Identity, _ action: Action, in repository: RepositoryName, tag: Tag? = nil
     ) -> Decision {
         guard mode == .rules else { return Decision(isAllowed: isAllowedWithoutRules(identity), rule: nil) }
-        for (index, rule) in rules.enumerated() where rule.actions.contains(action) {
-            let coversTag = if let tag { rule.covers(tag) } else { rule.coversContent(for: action) }
-            if coversTag, rule.covers(repository), rule.isAbout(identity) {
-                return Decision(isAllowed: rule.isAllow, rule: index)
+        // Read in place: to copy a rule takes longer than to look at it.
+        let rules = rules.span
+        for index in rules.indices where rules[index].actions.contains(action) {
+            let coversTag = if let tag { rules[index].covers(tag) } else { rules[index].coversContent(for: action) }
+            if coversTag, rules[index].covers(repository), rules[index].isAbout(identity) {
+                return Decision(isAllowed: rules[index].isAllow, rule: index)
             }
         }
         return Decision(isAllowed: false, rule: nil)
@@ -69,10 +71,12 @@ package struct Policy: Sendable {
     /// rule allows to delete.
     package func mayEver(_ identity: Identity, _ action: Action, in repository: RepositoryName) -> Bool {
         guard mode == .rules else { return isAllowedWithoutRules(identity) }
-        for rule in rules
-        where rule.actions.contains(action) && rule.covers(repository) && rule.isAbout(identity) {
-            if rule.isAllow { return true }
-            if rule.tags == nil { return false }
+        let rules = rules.span
+        for index in rules.indices
+        where rules[index].actions.contains(action) && rules[index].covers(repository) && rules[index].isAbout(identity)
+        {
+            if rules[index].isAllow { return true }
+            if rules[index].tags == nil { return false }
         }
         return false
     }

@@ -31,17 +31,17 @@ struct PolicyNames {
     private static func members(
         _ texts: [String], of group: String, _ issuers: Set<String>
     ) throws(PolicyError) -> GroupMembers {
-        var members = GroupMembers()
+        var members: [UserPattern] = []
         for (index, text) in texts.enumerated() {
             do throws(SentenceError) {
                 let pattern = try UserPattern(text)
                 try check(authority: pattern.authority, issuers)
-                members.insert(pattern)
+                members.append(pattern)
             } catch {
                 throw PolicyError(group: group, member: index, error.text)
             }
         }
-        return members
+        return GroupMembers(members)
     }
 
     /// The rules with the members of groups in the place of their names.
@@ -67,8 +67,8 @@ struct PolicyNames {
         case .user(let pattern):
             try Self.check(authority: pattern.authority, issuers)
             return kind
-        case .claim(let issuer, _, _):
-            try Self.check(issuer: issuer, issuers)
+        case .claim(let claim):
+            try Self.check(issuer: claim.issuer, issuers)
             return kind
         case .group(let name):
             if let members = groups[name] { return .members(members) }

@@ -1,7 +1,7 @@
 import OCI
 
 /// One line of a policy: who may, or may not, do what, and where.
-package struct Rule: Hashable, Sendable, CustomStringConvertible {
+package struct Rule: Sendable, CustomStringConvertible {
     var subjects: [RuleSubject]
     let isAllow: Bool
     let actions: ActionSet
@@ -80,13 +80,15 @@ package struct Rule: Hashable, Sendable, CustomStringConvertible {
 extension Rule {
     /// Whether it is about `identity`.
     func isAbout(_ identity: Identity) -> Bool {
-        for subject in subjects where subject.matches(identity) { return true }
+        let subjects = subjects.span
+        for index in subjects.indices where subjects[index].matches(identity) { return true }
         return false
     }
 
     func covers(_ repository: RepositoryName) -> Bool {
-        guard let repositories else { return true }
-        for glob in repositories where glob.matches(repository) { return true }
+        guard let globs = repositories?.span else { return true }
+        let name = repository.string.utf8.span
+        for index in globs.indices where globs[index].matches(name) { return true }
         return false
     }
 
@@ -94,8 +96,9 @@ extension Rule {
     var coversEveryRepository: Bool { repositories?.contains(where: \.matchesAll) ?? true }
 
     func covers(_ tag: Tag) -> Bool {
-        guard let tags else { return true }
-        for glob in tags where glob.matches(tag) { return true }
+        guard let globs = tags?.span else { return true }
+        let name = tag.string.utf8.span
+        for index in globs.indices where globs[index].matches(name) { return true }
         return false
     }
 
@@ -109,7 +112,7 @@ extension Rule {
 }
 
 /// Some of the actions.
-struct ActionSet: Hashable, Sendable, CustomStringConvertible {
+struct ActionSet: Sendable, CustomStringConvertible {
     private var bits: UInt8 = 0
 
     init(_ actions: [Action] = []) {

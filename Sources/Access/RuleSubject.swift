@@ -1,8 +1,8 @@
 import OCI
 
 /// Whom a rule is about.
-struct RuleSubject: Hashable, Sendable {
-    enum Kind: Hashable, Sendable {
+struct RuleSubject: Sendable {
+    enum Kind: Sendable {
         case anonymous
         /// Whoever is not anonymous.
         case authenticated
@@ -11,8 +11,7 @@ struct RuleSubject: Hashable, Sendable {
         /// A group by its name; `Policy` replaces those of the configuration by their members.
         case group(String)
         case members(GroupMembers)
-        /// A value of the claim that identities have under `key`, `ISSUER:NAME`.
-        case claim(issuer: String, key: String, value: Glob)
+        case claim(ClaimPattern)
     }
 
     /// As it stands in the configuration.
@@ -57,7 +56,7 @@ struct RuleSubject: Hashable, Sendable {
         }
         do throws(InvalidGlob) {
             let glob = try Glob(names: String(sides[1]))
-            return .claim(issuer: String(names[0]), key: String(sides[0]), value: glob)
+            return .claim(ClaimPattern(issuer: String(names[0]), key: String(sides[0]), value: glob))
         } catch {
             throw SentenceError(error.description)
         }
@@ -71,12 +70,8 @@ struct RuleSubject: Hashable, Sendable {
         case .user(let pattern): !identity.isAnonymous && pattern.matches(identity.name)
         case .group(let name): !identity.isAnonymous && identity.groups.hasBytes(of: name)
         case .members(let members): !identity.isAnonymous && members.contain(identity.name)
-        case .claim(_, let key, let value): !identity.isAnonymous && Self.has(identity.claims[key], value)
+        case .claim(let claim): !identity.isAnonymous && claim.matches(identity)
         }
-    }
-
-    private static func has(_ values: Set<String>?, _ glob: Glob) -> Bool {
-        values?.contains { glob.matches($0) } ?? false
     }
 }
 
@@ -91,36 +86,56 @@ struct SentenceError: Error {
 ///
 /// What stands before a name's first colon says who vouches for it, so no asterisk reaches across that colon: `dev*` is
 /// people only, never `devops:somebody` of an issuer that lets others choose their names.
-struct UserPattern: Hashable, Sendable {
-    /// `github` of `github:repo:*`; nil for the names of people and robots.
-    let authority: String?
+struct UserPattern: Sendable {
     let glob: Glob
+    private let hasAuthority: Bool
 
     init(_ text: String) throws(SentenceError) {
         do throws(InvalidGlob) { glob = try Glob(names: text) } catch { throw SentenceError(error.description) }
-        guard let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")) else {
-            authority = nil
-            return
-        }
-        let authority = String(text[..<colon])
-        guard !authority.utf8.contains(UInt8(ascii: "*")) else {
+        hasAuthority = text.utf8.contains(UInt8(ascii: ":"))
+        if let authority, authority.utf8.contains(UInt8(ascii: "*")) {
             throw SentenceError("\(text.excerpt) has a wildcard before the first colon, where the issuer is named")
         }
-        self.authority = authority
+    }
+
+    /// `github` of `github:repo:*`; nil for the names of people and robots.
+    var authority: String? {
+        guard hasAuthority else { return nil }
+        return String(glob.text.prefix { $0 != ":" })
     }
 
     func matches(_ name: String) -> Bool {
-        (authority != nil || !name.utf8.contains(UInt8(ascii: ":"))) && glob.matches(name)
+        glob.matches(name) && (hasAuthority || !name.utf8.contains(UInt8(ascii: ":")))
+    }
+}
+
+/// A value of one claim of an issuer.
+final class ClaimPattern: Sendable {
+    let issuer: String
+    /// Under which identities have the claim, `ISSUER:NAME`.
+    private let key: String
+    private let value: Glob
+
+    init(issuer: String, key: String, value: Glob) {
+        self.issuer = issuer
+        self.key = key
+        self.value = value
+    }
+
+    func matches(_ identity: Identity) -> Bool {
+        guard !identity.claims.isEmpty, let values = identity.claims[key] else { return false }
+        return values.contains { value.matches($0) }
     }
 }
 
 /// Who belongs to a group of the configuration.
-struct GroupMembers: Hashable, Sendable {
-    private var names: Set<String> = []
-    private var patterns: [UserPattern] = []
+final class GroupMembers: Sendable {
+    private let names: Set<String>
+    private let patterns: [UserPattern]
 
-    mutating func insert(_ pattern: UserPattern) {
-        if pattern.glob.isExact { names.insert(pattern.glob.text) } else { patterns.append(pattern) }
+    init(_ members: [UserPattern]) {
+        names = Set(members.filter(\.glob.isExact).map(\.glob.text))
+        patterns = members.filter { !$0.glob.isExact }
     }
 
     func contain(_ name: String) -> Bool {
@@ -131,7 +146,7 @@ struct GroupMembers: Hashable, Sendable {
 extension Set<String> {
     /// Whether it has exactly this text: Swift takes different bytes for equal if they are the same characters.
     func hasBytes(of text: String) -> Bool {
-        guard let index = firstIndex(of: text) else { return false }
+        guard !isEmpty, let index = firstIndex(of: text) else { return false }
         return self[index].utf8.elementsEqual(text.utf8)
     }
 }

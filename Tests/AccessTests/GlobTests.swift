@@ -128,6 +128,7 @@ struct GlobTests {
             guard let glob = try? Glob(repositories: text), let name = try? RepositoryName(name) else { continue }
             accepted += 1
             matched += glob.matches(name) ? 1 : 0
+            #expect(glob.text == text)
             let expected = NaivePolicy.repository(text, name.string)
             #expect(glob.matches(name) == expected, "\(text) and \(name)")
         }

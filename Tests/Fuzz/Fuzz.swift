@@ -6,7 +6,7 @@ struct FuzzTarget: Sendable {
     let run: @Sendable ([UInt8]) -> Void
 
     static let all: [FuzzTarget] = [
-        .heads, .chunks, .ranges, .names, .digests, .references, .manifests, .paths,
+        .heads, .chunks, .ranges, .names, .digests, .references, .manifests, .paths, .globs, .rules,
     ]
 
     /// The one the environment names, as Tests/Tools/fuzz.sh sets it.
