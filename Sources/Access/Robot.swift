@@ -73,8 +73,8 @@ package struct Robot: Hashable, Sendable {
     package func isValid(at now: Int) -> Bool { expires.map { now < $0 } ?? true }
 
     func hasSecret(_ text: String) -> Bool {
-        constantTimeEqual(Array(RobotSecret.hash(of: text).string.utf8), Array(secretHash.string.utf8))
-            && RobotSecret.isWellFormed(text)
+        RobotSecret.isWellFormed(text)
+            && constantTimeEqual(Array(RobotSecret.hash(of: text).string.utf8), Array(secretHash.string.utf8))
     }
 
     private static func isName(_ text: String) -> Bool {
@@ -111,6 +111,8 @@ package struct RobotSecret: Sendable {
 
     static func isWellFormed(_ text: String) -> Bool {
         text.hasPrefix(prefix) && text.utf8.count == prefix.utf8.count + 2 * randomBytes
-            && text.utf8.dropFirst(prefix.utf8.count).allSatisfy("0123456789abcdef".utf8.contains)
+            && text.utf8.dropFirst(prefix.utf8.count).allSatisfy { byte in
+                byte &- UInt8(ascii: "0") < 10 || byte &- UInt8(ascii: "a") < 6
+            }
     }
 }

@@ -86,6 +86,22 @@ import Testing
         #expect(throws: AccountsFileError(sentence)) { try PasswordTable(Array("u:\(hash)".utf8), path: "users") }
     }
 
+    @Test func whateverByteIsDamagedNoHashIsToldOf() throws {
+        let line = Array(PasswordSamples.alice.utf8)
+        let digest = PasswordSamples.alice.suffix(20)
+        for place in line.indices {
+            for byte in [0x00, 0x09, 0x0a, 0x0d, 0x20, 0x23, 0x24, 0x3a, 0x41, 0x7f, 0x80, 0xff] as [UInt8] {
+                var damaged = line
+                damaged[place] = byte
+                do throws(AccountsFileError) {
+                    #expect(try PasswordTable(damaged, path: "users").count == 1)
+                } catch {
+                    #expect(error.description.hasPrefix("users") && !error.description.contains(digest))
+                }
+            }
+        }
+    }
+
     @Test func bytesThatAreNoTextAreRefused() {
         #expect(throws: AccountsFileError("users:1: not UTF-8")) {
             try PasswordTable([UInt8(ascii: "u"), 0xff, UInt8(ascii: ":")] + Array(Self.rest.utf8), path: "users")

@@ -131,6 +131,15 @@ import Testing
         #expect(try status.st_ino != before)
     }
 
+    /// Root makes accounts, and a server of another user reads them.
+    @Test(.enabled(if: geteuid() == 0)) func theOwnerStays() async throws {
+        _ = try await create("one")
+        try #require(chown(path, 12_345, 23_456) == 0)
+        _ = try await create("two")
+        #expect(try status.st_uid == 12_345 && status.st_gid == 23_456)
+        #expect(try status.st_mode & 0o777 == 0o600)
+    }
+
     @Test func whatAKilledRunLeftIsNoObstacle() async throws {
         try Data("half".utf8).write(to: URL(filePath: "\(directory.path)/.robots.json.new"))
         _ = try await create("one")
