@@ -145,6 +145,6 @@ let package = Package(
 if Context.environment["STOWAGE_FUZZ"] != nil {
     package.targets.append(
         .executableTarget(
-            name: "Fuzz", dependencies: ["OCI", "HTTPServer", "Registry", "Access", "RegistryAPI"], path: "Tests/Fuzz",
-            exclude: ["corpus"], swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])]))
+            name: "Fuzz", dependencies: ["OCI", "OpenSSL", "HTTPServer", "Registry", "Access", "RegistryAPI"],
+            path: "Tests/Fuzz", exclude: ["corpus"], swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])]))
 }

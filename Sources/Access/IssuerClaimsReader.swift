@@ -68,8 +68,10 @@ struct IssuerClaimsReader: Sendable {
 
     private func prefixed(_ text: String) -> String { "\(settings.name):\(text)" }
 
+    /// Short, without control characters, and not beginning with a mark that would join the colon before it: then the
+    /// name would not have its prefix any more for whoever compares characters.
     private static func isPlain(_ text: String) -> Bool {
-        text.utf8.count <= textLimit && text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f }
+        text.utf8.count <= textLimit && text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f } && (":" + text).first == ":"
     }
 }
 

@@ -7,6 +7,7 @@ struct FuzzTarget: Sendable {
 
     static let all: [FuzzTarget] = [
         .heads, .chunks, .ranges, .names, .digests, .references, .manifests, .paths, .globs, .rules,
+        .tokens,
     ]
 
     /// The one the environment names, as Tests/Tools/fuzz.sh sets it.

@@ -11,7 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 seconds=${1:-60}
 shift || true
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(heads chunks ranges names digests references manifests paths globs rules)
+[ ${#targets[@]} -gt 0 ] || targets=(heads chunks ranges names digests references manifests paths globs rules tokens)
 
 build=.build-fuzz
 # Both sanitizers in one option: of several, the compiler takes only the last. --sanitize is for the linker's sake.

@@ -97,6 +97,7 @@ struct IssuerTests {
             (#""aud":"registry.test""#, #""aud":["registry.test",7]"#), (#""aud":"registry.test""#, #""aud":null"#),
             (#""sub":"repo:octo/app","#, ""), (#""sub":"repo:octo/app""#, #""sub":"""#),
             (#""sub":"repo:octo/app""#, #""sub":["x"]"#), (#""sub":"repo:octo/app""#, #""sub":"a\nb""#),
+            (#""sub":"repo:octo/app""#, #""sub":"\u0301x""#), (#""sub":"repo:octo/app""#, #""sub":"\u1715""#),
             (#""sub":"repo:octo/app""#, #""sub":"x","sub":"repo:octo/app""#),
             (#""sub":"repo:octo/app""#, #""sub":"x","\u0073ub":"repo:octo/app""#),
             (#","exp":1800000300"#, ""), (#""exp":1800000300"#, #""exp":"1800000300""#),
