@@ -50,6 +50,7 @@ package final class RegistryHandler: HTTPHandler {
             response = try answer(to: error, request, settings, &exchange)
         }
         response.endpoint = exchange.label
+        if let limits = exchange.limits { response.body = limits.paced(response.body) }
         settings.access?.audit(exchange, request, response.status)
         return response
     }
@@ -69,11 +70,15 @@ package final class RegistryHandler: HTTPHandler {
             throw StatusError(
                 status: .badRequest, error: RegistryError(.unsupported, "the query is not percent-encoded UTF-8"))
         }
-        if let access = settings.access { exchange.caller = try await access.caller(of: request) }
+        if let access = settings.access {
+            exchange.caller = try await access.caller(of: request)
+            exchange.limits = access.limits(of: exchange.caller, request)
+            try exchange.limits?.admit()
+        }
         let method = request.head.method
         try endpoint.authorize(exchange.caller, method, query)
         if settings.readOnly, !method.isRead { return Self.readOnly }
-        return try await respond(to: request, endpoint, query, settings, exchange.caller)
+        return try await respond(to: request, endpoint, query, settings, exchange)
             ?? Self.methodNotAllowed("the endpoint does not have this method", allowed: endpoint.allowedMethods)
     }
 
@@ -94,9 +99,10 @@ package final class RegistryHandler: HTTPHandler {
     }
 
     private func respond(
-        to request: Request, _ endpoint: Endpoint, _ query: Query, _ settings: Settings, _ caller: Caller
+        to request: Request, _ endpoint: Endpoint, _ query: Query, _ settings: Settings, _ exchange: RegistryExchange
     ) async throws -> Response? {
         let repositories = settings.repositories
+        let caller = exchange.caller
         let method = request.head.method
         func repository(_ name: RepositoryName) -> Repository {
             repositories.repository(name, visibility: caller.visibility, subject: caller.subject)
@@ -114,9 +120,11 @@ package final class RegistryHandler: HTTPHandler {
             try await BlobEndpoint(repository: repository(name), digest: digest, pulls: settings.pulls)
                 .respond(to: request)
         case .uploads(let name):
-            try await UploadEndpoint(repository: repository(name), caller: caller).begin(request, query)
+            try await UploadEndpoint(repository: repository(name), caller: caller, limits: exchange.limits)
+                .begin(request, query)
         case .upload(let name, let token):
-            try await UploadEndpoint(repository: repository(name), caller: caller).respond(to: request, token, query)
+            try await UploadEndpoint(repository: repository(name), caller: caller, limits: exchange.limits)
+                .respond(to: request, token, query)
         }
     }
 
@@ -137,6 +145,7 @@ struct RegistryExchange {
     var label: StaticString = "other"
     var endpoint: Endpoint?
     var caller = Caller.unrestricted
+    var limits: CallerLimits?
     var refusal: AccessRefusal?
 }
 

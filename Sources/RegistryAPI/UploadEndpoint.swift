@@ -7,6 +7,7 @@ import Registry
 struct UploadEndpoint {
     let repository: Repository
     let caller: Caller
+    var limits: CallerLimits?
 
     // MARK: POST …/uploads/
 
@@ -113,12 +114,21 @@ struct UploadEndpoint {
     private func receive(
         _ request: Request, into upload: BlobUpload, expecting digest: Digest?, range: UploadRange? = nil
     ) async throws {
+        guard let limits else { return try await take(request, into: upload, expecting: digest, range) }
+        try await limits.uploading { try await take(request, into: upload, expecting: digest, range) }
+    }
+
+    private func take(
+        _ request: Request, into upload: BlobUpload, expecting digest: Digest?, _ range: UploadRange?
+    ) async throws {
         // A piece says where it belongs; what does not is nearly always the whole content.
         try await upload.start(expecting: digest, size: request.body.length, isStreamed: digest == nil && range == nil)
         var count = 0
         try await request.body.forEachChunk { chunk in
-            count += chunk.byteCount
+            let size = chunk.byteCount
+            count += size
             try await upload.append(chunk)
+            try await limits?.pace(size, .received)
         }
         if let range, range.count != count {
             throw StatusError(

@@ -46,16 +46,19 @@ package final class RegistryClient: Sendable {
     private static let threads = BlockingWork(width: 64)
 
     private let port: @Sendable () async throws -> UInt16
+    private let fields: [(String, String)]
     private let idle = Mutex<[HTTPConnection]>([])
     private let latest = Guarded<ClientRequest?>(nil)
 
-    /// Asks for the port before every request, so that the server may be another one each time.
-    package init(port: @escaping @Sendable () async throws -> UInt16) {
+    /// Asks for the port before every request, so that the server may be another one each time. `fields` go with every
+    /// request.
+    package init(fields: [(String, String)] = [], port: @escaping @Sendable () async throws -> UInt16) {
         self.port = port
+        self.fields = fields
     }
 
-    package convenience init(port: UInt16) {
-        self.init { port }
+    package convenience init(port: UInt16, fields: [(String, String)] = []) {
+        self.init(fields: fields) { port }
     }
 
     /// Closes the connections that are kept.
@@ -78,7 +81,8 @@ package final class RegistryClient: Sendable {
         latest.change { $0 = request }
         let port = try await port()
         let connection = try take(port)
-        let head = Self.head(request.method, request.target, request.fields, port, framing: request.payload.framing)
+        let head = Self.head(
+            request.method, request.target, request.fields + fields, port, framing: request.payload.framing)
         return try await Self.threads.run { [self] in
             try connection.send(head + request.payload.wireBytes)
             return try finish(connection, request.method)
@@ -92,7 +96,7 @@ package final class RegistryClient: Sendable {
         let port = try await port()
         let connection = try take(port)
         let framing = "Content-Length: \(length)\r\nExpect: 100-continue\r\n"
-        let head = Self.head(method, target, fields, port, framing: framing)
+        let head = Self.head(method, target, fields + self.fields, port, framing: framing)
         try await Self.threads.run {
             try connection.send(head)
             try connection.awaitContinue()

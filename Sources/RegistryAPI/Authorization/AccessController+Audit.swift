@@ -14,7 +14,7 @@ extension AccessController {
 
     private func event(_ exchange: RegistryExchange, _ request: Request, _ status: Status) -> AuditEvent {
         let method = request.head.method
-        let action = exchange.refusal?.action ?? exchange.endpoint?.action(method)
+        let action = exchange.refusal?.action ?? exchange.action(method, status)
         var rule = exchange.refusal?.rule
         if exchange.refusal == nil, let action, let repository = exchange.endpoint?.repository {
             rule = exchange.caller.rule(action, in: repository, tag: exchange.endpoint?.tag)
@@ -23,5 +23,13 @@ extension AccessController {
             requestID: request.id, address: settings.clientAddress(request), identity: exchange.caller.identity,
             method: method, endpoint: exchange.label, action: action, repository: exchange.endpoint?.repository,
             reference: exchange.endpoint?.reference, rule: rule, status: status)
+    }
+}
+
+extension RegistryExchange {
+    /// What was asked for; a push that is forbidden though nothing refused it would have moved a tag.
+    fileprivate func action(_ method: Method, _ status: Status) -> Action? {
+        let action = endpoint?.action(method)
+        return action == .push && status == .forbidden ? .overwrite : action
     }
 }

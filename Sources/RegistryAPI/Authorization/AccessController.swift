@@ -22,6 +22,8 @@ package final class AccessController: Sendable {
         package var origin: @Sendable (Request) -> String? = { _ in nil }
         /// The client's address, behind whatever proxies are trusted.
         package var clientAddress: @Sendable (Request) -> String = { $0.peer }
+        /// How much each caller may ask of this server; nil for as much as it can do.
+        package var limits: RequestLimits?
         /// Told of every request that changed something or was refused.
         package var audit: (@Sendable (AuditEvent) -> Void)?
 
@@ -47,12 +49,20 @@ package final class AccessController: Sendable {
                 try await settings.authenticator.authenticate(
                     credentials, certificateName: request.certificateName, address: settings.clientAddress(request)))
         } catch {
-            throw AccessRefusal(error)
+            throw AccessRefusal(because: error)
         }
     }
 
     func caller(_ authentication: Authentication) -> Caller {
         Caller(authentication, settings.policy, hasLogins: settings.hasLogins)
+    }
+
+    /// The caller's share of the limits.
+    func limits(of caller: Caller, _ request: Request) -> CallerLimits? {
+        settings.limits.map { limits in
+            let address = caller.identity.isAnonymous ? settings.clientAddress(request) : ""
+            return CallerLimits(limits: limits, key: CallerKey(caller.identity, address: address))
+        }
     }
 
     /// Nil if the caller may see what concerns the whole server; else the answer to send.

@@ -27,12 +27,14 @@ struct AccessRefusal: Error {
         self.rule = rule
     }
 
-    init(_ error: AuthenticationError) {
-        switch error {
-        case .malformed: self.init(.malformed)
-        case .rejected: self.init(.unauthenticated(error: "invalid_token"))
-        case .throttled(let seconds): self.init(.throttled(retryAfter: seconds))
-        case .unavailable: self.init(.unavailable)
-        }
+    init(because error: AuthenticationError) {
+        let kind: Kind =
+            switch error {
+            case .malformed: .malformed
+            case .rejected: .unauthenticated(error: "invalid_token")
+            case .throttled(let seconds): .throttled(retryAfter: seconds)
+            case .unavailable: .unavailable
+            }
+        self.init(kind)
     }
 }

@@ -48,6 +48,7 @@ struct TokenEndpoint {
         }
         let authentication = try await authenticate(asked.proof, request)
         exchange.caller = access.caller(authentication)
+        try access.limits(of: exchange.caller, request)?.admit()
         return try await answer(asked, authentication, exchange.caller)
     }
 
@@ -80,7 +81,7 @@ struct TokenEndpoint {
             guard authentication.scopes == nil else { throw .rejected(reason: "an access token gets no other token") }
             return authentication
         } catch {
-            throw AccessRefusal(error)
+            throw AccessRefusal(because: error)
         }
     }
 
