@@ -52,15 +52,20 @@ extension EndToEnd {
 }
 
 /// buildah with a store of its own.
-private struct Buildah {
+struct Buildah {
     let scratch: Scratch
     let store: String
 
     @discardableResult
-    func run(_ arguments: [String]) throws -> Shell.Output {
+    func run(_ arguments: [String]) throws -> Shell.Output { try scratch.run(command(arguments)) }
+
+    /// The same for what may fail.
+    func attempt(_ arguments: [String]) throws -> Shell.Output { try scratch.attempt(command(arguments)) }
+
+    private func command(_ arguments: [String]) -> [String] {
         let root = scratch.file(store)
         let own = ["buildah", "--root", root + "/store", "--runroot", root + "/run", "--storage-driver", "vfs"]
-        return try scratch.run(own + arguments)
+        return own + arguments
     }
 
     /// Makes an image of the files in the newest layer of one of the test images.

@@ -82,12 +82,13 @@ private func withContainerd(on storage: Storage, _ body: (Containerd, ServerProc
 }
 
 /// containerd with directories of its own.
-private struct Containerd {
+struct Containerd {
     private let scratch: Scratch
     private let daemon: Daemon
     let socket: String
 
-    init(scratch: Scratch) throws {
+    /// `certificates`: the directory in which CRI finds the hosts it trusts.
+    init(scratch: Scratch, certificates: String? = nil) throws {
         self.scratch = scratch
         let root = scratch.file("containerd")
         socket = root + ".sock"
@@ -100,6 +101,8 @@ private struct Containerd {
               address = "\(socket)"
             [plugins."io.containerd.grpc.v1.cri".containerd]
               snapshotter = "native"
+            [plugins."io.containerd.grpc.v1.cri".registry]
+              config_path = "\(certificates ?? "")"
             """
         try settings.write(toFile: root + ".toml", atomically: true, encoding: .utf8)
         daemon = try Daemon(
@@ -116,6 +119,11 @@ private struct Containerd {
         try scratch.run(["ctr", "--address", socket] + arguments, limit: limit)
     }
 
+    /// The same for what may fail.
+    func attempt(_ arguments: [String]) throws -> Shell.Output {
+        try scratch.attempt(["ctr", "--address", socket] + arguments)
+    }
+
     /// Takes the tagged images of an OCI archive into the store as tags of `repository`.
     func importArchive(_ archive: String, as repository: String) throws {
         let options = ["--snapshotter", "native", "--all-platforms", "--base-name", repository]
@@ -130,6 +138,14 @@ private struct Containerd {
     func forget(_ names: [String]) throws {
         try ctr(["images", "remove", "--sync"] + names)
         #expect(try ctr(["content", "list", "--quiet"]).stdout == "")
+    }
+
+    /// Removes all images, and waits until their content is gone as well.
+    func forgetAll(namespace: String = "default") throws {
+        let own = ["--namespace", namespace]
+        let names = try ctr(own + ["images", "list", "--quiet"]).stdout.split(separator: "\n").map(String.init)
+        if !names.isEmpty { try ctr(own + ["images", "remove", "--sync"] + names) }
+        #expect(try ctr(own + ["content", "list", "--quiet"]).stdout == "")
     }
 
     /// Pulls an image into the empty store, compares the bytes of all that came, and runs it.

@@ -90,11 +90,12 @@ struct Docker {
     private let scratch: Scratch
     private let engine: Daemon
 
-    init(scratch: Scratch) throws {
+    /// `certificates`: what the engine finds in /etc/docker/certs.d.
+    init(scratch: Scratch, certificates: String? = nil) throws {
         self.scratch = scratch
         let root = scratch.file("docker")
         engine = try Daemon(
-            [
+            try Self.seeing(certificates) + [
                 "dockerd", "--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs",
                 "--data-root=\(root)/data", "--exec-root=\(root)/exec", "--pidfile=\(root).pid",
                 "--host=unix://\(root).sock",
@@ -105,9 +106,40 @@ struct Docker {
         #expect(throws: Never.self) { try engine.stop(with: SIGTERM, within: 30) }
     }
 
+    /// The beginning of a command that sees the directory as /etc/docker/certs.d, which docker cannot be told otherwise.
+    private static func seeing(_ certificates: String?) throws -> [String] {
+        guard let certificates else { return [] }
+        let place = "/etc/docker/certs.d"
+        try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true)
+        let script = "mount --bind \"$0\" \(place) && exec \"$@\""
+        return ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, certificates]
+    }
+
+    /// Where the engine listens.
+    var host: String { "unix://\(scratch.file("docker")).sock" }
+
     @discardableResult
-    func run(_ arguments: [String]) throws -> Shell.Output {
-        try scratch.run(["docker", "--host", "unix://\(scratch.file("docker")).sock"] + arguments)
+    func run(_ arguments: [String]) throws -> Shell.Output { try scratch.run(["docker", "--host", host] + arguments) }
+
+    /// The same for what may fail.
+    func attempt(_ arguments: [String]) throws -> Shell.Output {
+        try scratch.attempt(["docker", "--host", host] + arguments)
+    }
+
+    /// Takes one of the test images into its storage, and returns the name.
+    func load(_ tag: String, of images: Layout, as name: String) throws -> String {
+        let archive = scratch.file("docker-image.tar")
+        if !FileManager.default.fileExists(atPath: archive) {
+            try scratch.run(["skopeo", "copy", "oci:\(images.path):\(tag)", "docker-archive:\(archive):\(name)"])
+        }
+        try run(["load", "--input", archive])
+        return name
+    }
+
+    /// Removes every image, so that the next pull brings all of its layers.
+    func removeImages() throws {
+        let images = Set(try run(["image", "ls", "--quiet"]).stdout.split(separator: "\n").map(String.init))
+        if !images.isEmpty { try run(["image", "rm", "--force"] + images) }
     }
 
     func push(_ name: String) throws -> Push {

@@ -62,10 +62,15 @@ struct Podman {
     let store: String
 
     @discardableResult
-    func run(_ arguments: [String]) throws -> Shell.Output {
+    func run(_ arguments: [String]) throws -> Shell.Output { try scratch.run(command(arguments)) }
+
+    /// The same for what may fail.
+    func attempt(_ arguments: [String]) throws -> Shell.Output { try scratch.attempt(command(arguments)) }
+
+    private func command(_ arguments: [String]) -> [String] {
         let directories = ["--root", scratch.file(store), "--runroot", scratch.file("r-" + store)]
         // vfs works on every file system, overlay does not.
-        return try scratch.run(["podman"] + directories + ["--storage-driver", "vfs"] + arguments)
+        return ["podman"] + directories + ["--storage-driver", "vfs"] + arguments
     }
 
     /// Pushes and returns the digest podman says it pushed.

@@ -14,7 +14,7 @@ extension EndToEnd {
                 try images.push("app-1.1", to: server, repository: "team/artifact")
                 let subject = try images.manifest("app-1.1")
                 // Larger than the 4 MiB of a chunk, so that there is a second one.
-                let file = try images.file(largestLayer(of: "app-1.1"))
+                let file = try images.file(images.largestLayer(of: "app-1.1"))
                 let about = """
                     {"mediaType":"\(subject.mediaType)","digest":"\(subject.digest)","size":\(subject.size)}
                     """
@@ -39,7 +39,7 @@ extension EndToEnd {
             try withRegistry(on: storage) { server, scratch in
                 let helm = [Locations.python("python"), Locations.tool("helm-client.py")]
                 let chart = scratch.file("stowage-test-0.1.0.tgz")
-                let content = try largestLayer(of: "helm-chart")
+                let content = try images.largestLayer(of: "helm-chart")
                 try FileManager.default.copyItem(atPath: images.file(content), toPath: chart)
                 try scratch.run(helm + ["push", chart, "\(server.host)/charts"])
 
@@ -61,7 +61,7 @@ extension EndToEnd {
         @Test(arguments: Storage.tested)
         func dxfKeepsABlob(storage: Storage) throws {
             try withRegistry(on: storage) { server, scratch in
-                let digest = try largestLayer(of: "app-1.1")
+                let digest = try images.largestLayer(of: "app-1.1")
                 func dxf(_ arguments: String..., outputFile: String? = nil) throws -> String {
                     let settings = ["DXF_HOST": server.host, "DXF_INSECURE": "1"]
                     let command = [Locations.python("dxf")] + arguments
@@ -80,11 +80,6 @@ extension EndToEnd {
                 _ = try dxf("del-alias", "team/blobs", "alias")
                 #expect(try dxf("list-aliases", "team/blobs") == "")
             }
-        }
-
-        private func largestLayer(of tag: String) throws -> String {
-            let layers = try Manifest(json: images.bytes(images.manifest(tag))).layers ?? []
-            return try #require(layers.max { $0.size < $1.size }).digest
         }
     }
 }

@@ -60,7 +60,9 @@ extension Endpoint {
     func scopes(_ head: RequestHead) -> [TokenScope] {
         if case .catalog = self { return [TokenScope(.catalog, actions: ["*"])] }
         guard let repository, let action = action(head.method) else { return [] }
-        let scope = action.scope(in: repository)
+        // Who only asks whether a blob is there is about to push, and some clients never ask for another token.
+        let isPushing = if case .blob = self { head.method == .head } else { false }
+        let scope = (isPushing ? .push : action).scope(in: repository)
         // A source that is no name is none.
         guard case .uploads = self, let query = Query(head.query), query["mount"] != nil,
             let source = query["from"].flatMap({ try? RepositoryName($0) }), source != repository

@@ -117,6 +117,12 @@ struct ImageConfig: Decodable {
 }
 
 extension Layout {
+    /// The digest of the largest layer of an image.
+    func largestLayer(of tag: String) throws -> String {
+        let layers = try Manifest(json: bytes(manifest(tag))).layers ?? []
+        return try #require(layers.max { $0.size < $1.size }).digest
+    }
+
     /// The digests of the uncompressed layers of an image.
     func diffIDs(of tag: String) throws -> [String] {
         let config = try #require(try Manifest(json: bytes(manifest(tag))).config)

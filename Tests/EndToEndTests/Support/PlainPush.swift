@@ -3,8 +3,9 @@ import Testing
 extension Layout {
     /// Pushes everything a tag refers to with the plainest requests: POST and PUT per blob, PUT per manifest.
     ///
-    /// For what skopeo cannot read from a layout: docker's media types and nested indexes.
-    func push(_ tag: String, to server: ServerProcess, repository: String) throws {
+    /// For what skopeo cannot read from a layout: docker's media types and nested indexes. `name`: the tag it gets, if
+    /// another one.
+    func push(_ tag: String, to server: ServerProcess, repository: String, as name: String? = nil) throws {
         for blob in try blobs(of: tag) {
             let session = try server.send(
                 "POST", "/v2/\(repository)/blobs/uploads/", headers: ["Content-Length: 0"])
@@ -15,7 +16,7 @@ extension Layout {
         }
         let top = try manifest(tag)
         for manifest in try manifests(of: tag) {
-            let reference = manifest.digest == top.digest ? tag : manifest.digest
+            let reference = manifest.digest == top.digest ? name ?? tag : manifest.digest
             let answer = try server.send(
                 "PUT", "/v2/\(repository)/manifests/\(reference)", headers: ["Content-Type: \(manifest.mediaType)"],
                 body: .bytes(bytes(manifest)))

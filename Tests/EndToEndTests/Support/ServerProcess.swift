@@ -9,19 +9,37 @@ final class ServerProcess: Sendable {
     private let daemon: Daemon
     /// Where the server keeps everything.
     let place: Storage.Place
-    /// The port of 127.0.0.1 the server chose.
+    /// The port of 127.0.0.1 the server chose for plain HTTP.
     let port: UInt16
+    /// The `Authorization` of all requests of `send`; nil for none.
+    private let authorization: String?
 
     /// Starts the server on a free port and waits until it says where it listens.
-    init(_ place: Storage.Place) throws {
-        let command = [try Self.binary(), "serve", "--listen", "127.0.0.1:0"] + place.options
-        // All of it: a bucket's endpoint, which is logged, is a URL of the loopback address as well.
-        let announcement = "listens on http://127.0.0.1:"
-        daemon = try Daemon(command, environment: place.environment, readyWhen: announcement, within: 10)
+    ///
+    /// `settings`: further options. `environment`: further variables.
+    init(
+        _ place: Storage.Place, settings: [String] = [], environment: [String: String] = [:],
+        authorization: String? = nil
+    ) throws {
+        let command = [try Self.binary(), "serve", "--listen", "127.0.0.1:0"] + place.options + settings
+        // Its last line: by then it has said where it listens.
+        daemon = try Daemon(
+            command, environment: place.environment.merging(environment) { _, new in new },
+            readyWhen: "try: docker", within: 10)
         self.place = place
-        let line = daemon.readyLine
-        let digits = line.split(separator: announcement, omittingEmptySubsequences: false)[1]
-        port = try #require(UInt16(digits.prefix { $0.isNumber }), "no port in: \(line)")
+        self.authorization = authorization
+        port = try Self.port(in: daemon, scheme: "http")
+    }
+
+    /// The port of 127.0.0.1 it chose for TLS.
+    func securePort() throws -> UInt16 { try Self.port(in: daemon, scheme: "https") }
+
+    private static func port(in daemon: Daemon, scheme: String) throws -> UInt16 {
+        // All of it: a bucket's endpoint, which is logged, is a URL of the loopback address as well.
+        let announcement = "listens on \(scheme)://127.0.0.1:"
+        let parts = daemon.output.split(separator: announcement, omittingEmptySubsequences: false)
+        try #require(parts.count == 2, "no port in: \(daemon.output)")
+        return try #require(UInt16(parts[1].prefix { $0.isNumber }), "no port in: \(daemon.output)")
     }
 
     /// The host and port that clients put before a repository's name.
@@ -34,7 +52,8 @@ final class ServerProcess: Sendable {
     func send(
         _ method: String, _ target: String, headers: [String] = [], body: HTTPConnection.Body = .none
     ) throws -> HTTPConnection.Response {
-        try connect().send(method, target, headers: ["Host: \(host)", "Connection: close"] + headers, body: body)
+        let own = ["Host: \(host)", "Connection: close"] + (authorization.map { ["Authorization: \($0)"] } ?? [])
+        return try connect().send(method, target, headers: own + headers, body: body)
     }
 
     /// The digest the server gives for a manifest.
@@ -79,7 +98,8 @@ final class ServerProcess: Sendable {
         #expect(status == -SIGKILL, "it had ended; its output: \(daemon.output)", sourceLocation: sourceLocation)
     }
 
-    private static func binary() throws -> String {
+    /// The program under test.
+    static func binary() throws -> String {
         if let path = ProcessInfo.processInfo.environment["STOWAGE_BINARY"] { return path }
         let built = ["release", "debug"].map { Locations.package + "/.build/\($0)/stowage" }
         return try #require(
