@@ -24,6 +24,7 @@ class Bucket:
     """radosgw with its bytes in memory (memstore) or in a sparse file (bluestore) in `directory`."""
 
     name = "bucket"
+    is_tls = False
 
     def __init__(self, directory, store):
         self.directory, self.store = directory, store

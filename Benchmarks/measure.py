@@ -18,6 +18,30 @@ end
 """
 
 
+# A number of 12 digits behind `bench:`, in base64.
+LUA_FLOOD = """
+local alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
+local function base64(text)
+  return (text:gsub('...', function(three)
+    local a, b, c = three:byte(1, 3)
+    local number = a * 65536 + b * 256 + c
+    local out = ''
+    for shift = 18, 0, -6 do
+      local index = math.floor(number / 2 ^ shift) % 64 + 1
+      out = out .. alphabet:sub(index, index)
+    end
+    return out
+  end))
+end
+local count = 0
+request = function()
+  count = count + 1
+  local login = string.format('bench:%012d', count)
+  return wrk.format(nil, nil, {Authorization = 'Basic ' .. base64(login)})
+end
+"""
+
+
 class BenchmarkError(Exception):
     """Something that makes a measurement worthless; its text is for the person who runs the benchmark."""
 
@@ -77,7 +101,7 @@ class Load:
         self.lua_path = os.path.join(directory, "report.lua")
         self.seed = 0
         source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "driver.c")
-        subprocess.run(["gcc", "-O2", "-pthread", "-o", self.driver_path, source, "-lcrypto"], check=True)
+        subprocess.run(["gcc", "-O2", "-pthread", "-o", self.driver_path, source, "-lssl", "-lcrypto"], check=True)
         with open(self.lua_path, "w") as file:
             file.write(LUA_REPORT)
 
@@ -113,8 +137,31 @@ class Load:
         return {"per_second": answers / result["seconds"], "p99_ms": result["p99_ms"],
                 "cpu_us": (cpu_seconds(server.pids) - before) / answers * 1e6}
 
+    def handshakes(self, server, connections, seconds, resumed):
+        """New TLS connections with one request each."""
+        before = cpu_seconds(server.pids)
+        options = ["-c", connections, "-t", seconds, *(["-r"] if resumed else [])]
+        result = self._driver("handshakes", server.port, "/v2/", *options)
+        return {"per_second": result["handshakes"] / result["seconds"],
+                "cpu_us": (cpu_seconds(server.pids) - before) / result["handshakes"] * 1e6}
+
+    @contextlib.contextmanager
+    def flood(self, server, connections, seconds):
+        """Logins on as many connections, each with a wrong password of its own."""
+        script = os.path.join(self.directory, "flood.lua")
+        with open(script, "w") as file:
+            file.write(LUA_FLOOD)
+        process = subprocess.Popen(
+            ["wrk", "-t1", f"-c{connections}", f"-d{seconds}", "--timeout", "10s", "-s", script,
+             f"http://127.0.0.1:{server.port}/v2/"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            yield
+        finally:
+            process.kill()
+            process.wait()
+
     def _wrk(self, server, request, connections, seconds):
-        url = f"http://127.0.0.1:{server.port}{request.path}"
+        url = f"{'https' if server.is_tls else 'http'}://127.0.0.1:{server.port}{request.path}"
         return self._wrk_url(url, self.lua_path, request.headers, connections, seconds)
 
     @staticmethod
@@ -132,8 +179,8 @@ class Load:
         """Whole blobs, each push with content of its own. The server's CPU counts from the first byte sent."""
         self.seed += connections * count
         reset_peak(server.pids)
-        with self.started(server, mode, target, "-c", connections, "-n", count, "-m", mebibytes,
-                          "-s", self.seed) as load:
+        options = ["-c", connections, "-n", count, "-m", mebibytes, "-s", self.seed, *(["-T"] if server.is_tls else [])]
+        with self.started(server, mode, target, *options) as load:
             result = load.finish()
         return {"megabytes_per_second": result["bytes"] / result["seconds"] / 1e6,
                 "cpu_per_gigabyte": result["cpu"] / result["bytes"] * 1e9,

@@ -212,10 +212,86 @@ def _s3_memory(results):
     return "## Memory during 50 parallel pushes of 1 GiB\n\n" + table(["push", "stowage: peak MiB (≤ 256)"], rows)
 
 
+def _tls_small(results):
+    rows = []
+    for case in results.cases("tls-small"):
+        servers = ("stowage", "stowage, TLS", "docker-registry, TLS", "nginx, TLS")
+        ratio = "tls-small", case, "per_second"
+        rows.append([case, *(number(results.median(*ratio[:2], server, "per_second")) for server in servers),
+                     number(results.ratio(*ratio, "stowage", "stowage, TLS"), (0.6, None)),
+                     number(results.ratio(*ratio, "docker-registry, TLS", "stowage, TLS"), (10, None)),
+                     *(number(results.median(*ratio[:2], server, "cpu_us")) for server in servers)])
+    return "## Small requests over TLS, 64 connections\n\n" + table(
+        ["request", "req/s: stowage, plain", "stowage", "docker-registry", "nginx", "TLS / plain (≥ 0.6)",
+         "stowage / docker-registry (≥ 10)", "CPU µs/req: stowage, plain", "stowage", "docker-registry", "nginx"], rows)
+
+
+def _tls_handshakes(results):
+    rows = []
+    for case in results.cases("tls-handshakes"):
+        ratio = "tls-handshakes", case, "per_second"
+        rows.append([case, *(number(results.median(*ratio[:2], server, "per_second"))
+                             for server in ("stowage, TLS", "nginx, TLS")),
+                     number(results.ratio(*ratio, "nginx, TLS", "stowage, TLS"), (0.7, None)),
+                     *(number(results.median(*ratio[:2], server, "cpu_us")) for server in ("stowage, TLS", "nginx, TLS"))])
+    return "## TLS handshakes, with one request each, 4 clients\n\n" + table(
+        ["session", "per second: stowage", "nginx", "stowage / nginx (≥ 0.7)", "CPU µs: stowage", "nginx"], rows)
+
+
+def _tls_pull(results):
+    rows = []
+    servers = ("stowage, TLS", "docker-registry, TLS", "nginx, TLS")
+    for case in results.cases("tls-pull"):
+        rows.append([str(case),
+                     *(number(results.median("tls-pull", case, server, "megabytes_per_second")) for server in servers),
+                     number(results.ratio("tls-pull", case, "megabytes_per_second", "nginx, TLS", "stowage, TLS"),
+                            (0.9, None)),
+                     *(number(results.median("tls-pull", case, server, "cpu_per_gigabyte")) for server in servers)])
+    return "## Pull of a 256 MiB blob over TLS\n\n" + table(
+        ["connections", "MB/s: stowage", "docker-registry", "nginx", "stowage / nginx (≥ 0.9)",
+         "CPU s/GB: stowage", "docker-registry", "nginx"], rows)
+
+
+def _tls_push(results):
+    rows = []
+    servers = ("stowage, TLS", "docker-registry, TLS")
+    for case in results.cases("tls-push"):
+        rows.append([_PUSHES[case],
+                     *(number(results.median("tls-push", case, server, "megabytes_per_second")) for server in servers),
+                     number(results.ratio("tls-push", case, "megabytes_per_second", *reversed(servers)), (1.3, None)),
+                     *(number(results.median("tls-push", case, server, "cpu_per_gigabyte")) for server in servers)])
+    return "## Push of a 256 MiB blob over TLS\n\n" + table(
+        ["push", "MB/s: stowage", "docker-registry", "stowage / docker-registry (≥ 1.3)",
+         "CPU s/GB: stowage", "docker-registry"], rows)
+
+
+def _auth(results):
+    rows = []
+    for case in results.cases("auth"):
+        rows.append([case, *(number(results.median("auth", case, login, "per_second"))
+                             for login in ("anonymous", "bearer", "basic")),
+                     number(results.ratio("auth", case, "per_second", "anonymous", "bearer"), (0.8, None)),
+                     number(results.ratio("auth", case, "per_second", "anonymous", "basic"), (0.7, None))])
+    return "## Small requests with logins, 64 connections\n\n" + table(
+        ["request", "req/s: anonymous", "token", "password", "token / anonymous (≥ 0.8)",
+         "password / anonymous (≥ 0.7)"], rows)
+
+
+def _auth_flood(results):
+    rows = [[{"alone": "nothing else", "flood": "200 connections that try passwords"}[case],
+             number(results.median("auth-flood", case, "stowage, logins", "p99_ms"), (None, 100)),
+             number(results.median("auth-flood", case, "stowage, logins", "per_second"))]
+            for case in results.cases("auth-flood")]
+    return "## Pulls of a manifest with a token during a flood of logins\n\n" + table(
+        ["besides", "p99 ms (≤ 100)", "req/s"], rows)
+
+
 def markdown(results, machine):
     """The whole report; `machine` is a list of lines on where and what was measured."""
     sections = {"small": _small, "pull": _pull, "push": _push, "mixed": _mixed, "s3-push": _s3_push,
-                "s3-blobs": _s3_rates, "s3-pull": _s3_pull, "s3-requests": _s3_requests, "s3-memory": _s3_memory}
+                "s3-blobs": _s3_rates, "s3-pull": _s3_pull, "s3-requests": _s3_requests, "s3-memory": _s3_memory,
+                "tls-small": _tls_small, "tls-handshakes": _tls_handshakes, "tls-pull": _tls_pull,
+                "tls-push": _tls_push, "auth": _auth, "auth-flood": _auth_flood}
     parts = [section(results) for part, section in sections.items() if results.cases(part)]
     if results.cases("start") or results.cases("memory"):
         parts.append(_process(results))

@@ -1,13 +1,19 @@
 """The servers that are compared, each with its storage in a directory of its own."""
 
+import base64
 import contextlib
+import json
 import os
 import select
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import time
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass
 
 import bucket
 from measure import BenchmarkError, tree
@@ -22,7 +28,7 @@ storage:
   filesystem: {{rootdirectory: {directory}/data}}
   cache: {{blobdescriptor: inmemory}}
   maintenance: {{uploadpurging: {{enabled: false}}}}
-http: {{addr: "127.0.0.1:{port}", secret: benchmark, relativeurls: true}}
+http: {{addr: "127.0.0.1:{port}", secret: benchmark, relativeurls: true{tls}}}
 health: {{storagedriver: {{enabled: false}}}}
 """
 
@@ -62,6 +68,7 @@ http {{
     scgi_temp_path {directory}/scgi;
     server {{
         listen 127.0.0.1:{port};
+{tls}
         root {directory}/data;
         location = /v2/ {{ return 200 "{{}}"; }}
         location / {{ dav_methods PUT; create_full_put_path on; }}
@@ -70,18 +77,72 @@ http {{
 """
 
 
+NGINX_TLS = """
+        listen 127.0.0.1:{port} ssl;
+        ssl_certificate {certificate.path};
+        ssl_certificate_key {certificate.key};
+        ssl_protocols TLSv1.2 TLSv1.3;
+        ssl_session_cache shared:tls:16m;
+"""
+
+ACCESS = """
+access:
+  htpasswd:
+    file: {directory}/htpasswd
+  tokens:
+    lifetime: 1h
+  rules:
+    - who: [everybody]
+      allow: [pull, push, overwrite]
+      repositories: ["{repositories}"]
+"""
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+class Certificate:
+    """A self-signed certificate for 127.0.0.1 with an ECDSA key, shown by all servers."""
+
+    def __init__(self, directory):
+        self.path, self.key = os.path.join(directory, "certificate.pem"), os.path.join(directory, "key.pem")
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+             "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+             "-out", self.path, "-keyout", self.key], check=True, capture_output=True)
+
+
+@dataclass
+class Secure:
+    """A server as its TLS listener shows it."""
+
+    server: object
+    port: int
+    is_tls = True
+
+    @property
+    def name(self):
+        return f"{self.server.name}, TLS"
+
+    @property
+    def pids(self):
+        return self.server.pids
+
+
 class Server:
     """A server process on a free port of 127.0.0.1. Its output goes nowhere, so that no server pays for logs."""
 
     is_registry = True
+    is_tls = False
     environment = {}
 
     def __init__(self, name, directory):
         self.name, self.directory = name, os.path.join(directory, name)
         os.makedirs(os.path.join(self.directory, "data"))
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.process = None
 
     @property
@@ -114,11 +175,14 @@ class Server:
 
     def _answers(self):
         try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
+            with self._connect() as connection:
                 connection.sendall(b"GET /v2/ HTTP/1.1\r\nHost: b\r\n\r\n")
                 return connection.recv(4096).startswith(b"HTTP/1.1 200")
         except OSError:
             return False
+
+    def _connect(self):
+        return socket.create_connection(("127.0.0.1", self.port), timeout=5)
 
     def _complaint(self, command):
         self.stop()
@@ -147,6 +211,47 @@ class Stowage(Server):
                 "--listen", f"127.0.0.1:{self.port}", "--log-level", "error"]
 
 
+class StowageTLS(Stowage):
+    """With a second listener, for TLS."""
+
+    def __init__(self, directory, binary, certificate):
+        super().__init__(directory, binary)
+        self.certificate, self.secure = certificate, Secure(self, free_port())
+
+    def command(self):
+        return [*super().command(), "--tls-listen", f"127.0.0.1:{self.secure.port}",
+                "--tls-certificate", self.certificate.path, "--tls-key", self.certificate.key]
+
+
+class StowageAccess(Stowage):
+    """With a user `bench`, and rules that let everybody pull and push in `repositories`."""
+
+    USER, PASSWORD = "bench", "a password"
+    # Made by `htpasswd -B -C 10` of the password above.
+    HASH = "$2b$10$tNtAEWH7mKm/SRCv105O8es3M3rUnr4axpja7i3RZGB265xCIafdO"
+
+    def __init__(self, directory, binary, name, repositories):
+        super().__init__(directory, binary, name)
+        self._write("htpasswd", f"{self.USER}:{self.HASH}\n")
+        self.configuration = self._write(
+            "stowage.yaml", ACCESS.format(directory=self.directory, repositories=repositories))
+
+    def command(self):
+        return [*super().command(), "--config", self.configuration]
+
+    @property
+    def basic(self):
+        return "Basic " + base64.b64encode(f"{self.USER}:{self.PASSWORD}".encode()).decode()
+
+    def token(self, repository):
+        """The field of a request with a token for pulls from `repository`."""
+        query = urllib.parse.urlencode({"service": "stowage", "scope": f"repository:{repository}:pull"})
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/token?{query}", headers={"Authorization": self.basic})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return "Bearer " + json.load(answer)["token"]
+
+
 class DockerRegistry(Server):
     """Its quietest log level is `error`, at which it still formats a line for every 404."""
 
@@ -154,8 +259,38 @@ class DockerRegistry(Server):
         super().__init__(DOCKER_REGISTRY, directory)
 
     def command(self):
-        text = REGISTRY_CONFIGURATION.format(directory=self.directory, port=self.port)
+        text = REGISTRY_CONFIGURATION.format(directory=self.directory, port=self.port, tls="")
         return ["docker-registry", "serve", self._write("config.yml", text)]
+
+
+class DockerRegistryTLS(DockerRegistry):
+    """On TLS only: it has one listener. Begins with what `image.push` stored while it spoke plain HTTP."""
+
+    def __init__(self, directory, certificate):
+        super().__init__(directory)
+        self.certificate = certificate
+
+    @property
+    def secure(self):
+        return Secure(self, self.port)
+
+    def become_secure(self):
+        """Starts again, with TLS."""
+        self.stop()
+        self.is_tls = True
+        self.start()
+
+    def command(self):
+        tls = f', tls: {{certificate: "{self.certificate.path}", key: "{self.certificate.key}"}}' if self.is_tls else ""
+        text = REGISTRY_CONFIGURATION.format(directory=self.directory, port=self.port, tls=tls)
+        return ["docker-registry", "serve", self._write("config.yml", text)]
+
+    def _connect(self):
+        connection = super()._connect()
+        if not self.is_tls:
+            return connection
+        context = ssl.create_default_context(cafile=self.certificate.path)
+        return context.wrap_socket(connection, server_hostname="localhost")
 
 
 class StowageOnS3(Stowage):
@@ -184,7 +319,7 @@ class DockerRegistryOnS3(DockerRegistry):
         self.s3_port, self.prefix = s3_port, prefix
 
     def command(self):
-        text = REGISTRY_CONFIGURATION.format(directory=self.directory, port=self.port)
+        text = REGISTRY_CONFIGURATION.format(directory=self.directory, port=self.port, tls="")
         storage = S3_STORAGE.format(access=bucket.ACCESS_KEY, secret=bucket.SECRET_KEY, region=bucket.REGION,
                                     s3_port=self.s3_port, bucket=bucket.NAME, prefix=self.prefix)
         lines = [storage.rstrip() if line.strip().startswith("filesystem:") else line for line in text.splitlines()]
@@ -198,12 +333,14 @@ class Nginx(Server):
 
     is_registry = False
 
-    def __init__(self, directory):
+    def __init__(self, directory, certificate=None):
         super().__init__(NGINX, directory)
+        self.certificate, self.secure = certificate, Secure(self, free_port()) if certificate else None
 
     def command(self):
+        tls = NGINX_TLS.format(port=self.secure.port, certificate=self.certificate) if self.secure else ""
         text = NGINX_CONFIGURATION.format(
-            directory=self.directory, port=self.port, cores=len(os.sched_getaffinity(0)),
+            directory=self.directory, port=self.port, tls=tls, cores=len(os.sched_getaffinity(0)),
             user="user root;" if os.geteuid() == 0 else "")
         return ["nginx", "-e", "/dev/null", "-p", self.directory, "-c", self._write("nginx.conf", text)]
 
