@@ -138,6 +138,8 @@ class Server:
     is_registry = True
     is_tls = False
     environment = {}
+    ready_status = 200
+    """What GET /v2/ is answered with."""
 
     def __init__(self, name, directory):
         self.name, self.directory = name, os.path.join(directory, name)
@@ -151,7 +153,7 @@ class Server:
         return tree(self.process.pid)
 
     def start(self):
-        """Starts the program and returns the seconds until GET /v2/ was answered with 200."""
+        """Starts the program and returns the seconds until GET /v2/ was answered as it should."""
         command = self.command()
         begin = time.monotonic()
         self.process = subprocess.Popen(
@@ -177,7 +179,7 @@ class Server:
         try:
             with self._connect() as connection:
                 connection.sendall(b"GET /v2/ HTTP/1.1\r\nHost: b\r\n\r\n")
-                return connection.recv(4096).startswith(b"HTTP/1.1 200")
+                return connection.recv(4096).startswith(b"HTTP/1.1 %d" % self.ready_status)
         except OSError:
             return False
 
@@ -190,7 +192,7 @@ class Server:
             return subprocess.run(command, env=os.environ | self.environment, capture_output=True, text=True,
                                   timeout=2).stderr
         except subprocess.TimeoutExpired:
-            return "it runs, but does not answer GET /v2/ with 200"
+            return "it runs, but does not answer GET /v2/ as it should"
 
     def _write(self, name, text):
         path = os.path.join(self.directory, name)
@@ -226,6 +228,7 @@ class StowageTLS(Stowage):
 class StowageAccess(Stowage):
     """With a user `bench`, and rules that let everybody pull and push in `repositories`."""
 
+    ready_status = 401
     USER, PASSWORD = "bench", "a password"
     # Made by `htpasswd -B -C 10` of the password above.
     HASH = "$2b$10$tNtAEWH7mKm/SRCv105O8es3M3rUnr4axpja7i3RZGB265xCIafdO"
