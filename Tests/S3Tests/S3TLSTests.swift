@@ -55,7 +55,8 @@ struct S3TLSTests {
         let authority = try await CertificateAuthority()
         let names = flaw == .otherName ? "DNS:bucket.example" : flaw == .otherAddress ? "IP:127.0.0.2" : "IP:127.0.0.1"
         let isSelfSigned = flaw == .selfSigned || flaw == .selfSignedBesideAuthority
-        let certificate = try await isSelfSigned
+        let certificate =
+            try await isSelfSigned
             ? authority.selfSigned("bucket", names: names) : authority.issue("bucket", names: names)
         let tls = try await S3TLSEndpoint(to: server, certificate: certificate)
         let other = try await CertificateAuthority("another authority")

@@ -12,7 +12,8 @@ import Testing
     ) async throws {
         let server = try await OwnThread.run { try S3Server.shared() }
         let authority = try await CertificateAuthority()
-        let tls = try await S3TLSEndpoint(to: server, certificate: try await authority.issue("bucket", names: "IP:127.0.0.1"))
+        let tls = try await S3TLSEndpoint(
+            to: server, certificate: try await authority.issue("bucket", names: "IP:127.0.0.1"))
         try await body(
             authority, S3Place(on: server), ["--s3-endpoint", tls.endpoint(), "--s3-region", S3Server.region])
     }
