@@ -11,7 +11,8 @@ struct PEMFile: ~Copyable {
     init(_ path: String) throws(TLSError) {
         ErrorQueue.clear()
         guard let file = BIO_new_file(path, "r") else {
-            throw TLSError("\(path): cannot be read (\(ErrorQueue.text(ErrorQueue.take()))): check path and permissions")
+            let reason = ErrorQueue.text(ErrorQueue.take())
+            throw TLSError("\(path): cannot be read (\(reason)): check path and permissions")
         }
         self.path = path
         self.file = file
@@ -51,7 +52,8 @@ struct PEMFile: ~Copyable {
         if let key { return PrivateKey(key) }
         ErrorQueue.clear()
         if isEncrypted {
-            throw TLSError("\(path): the key is encrypted: write it without a passphrase (openssl pkey -in OLD -out NEW)")
+            throw TLSError(
+                "\(path): the key is encrypted: write it without a passphrase (openssl pkey -in OLD -out NEW)")
         }
         throw TLSError("\(path): no private key in it: give a PEM file with -----BEGIN PRIVATE KEY-----")
     }

@@ -80,7 +80,9 @@ struct TLSClientCertificateTests {
     @Test("one that another authority signed, or that has expired, is refused, also where none is needed")
     func wrong() async throws {
         let (files, authority) = try await files(.optional)
-        let foreign = try await CertificateAuthority("Foreign").issue("client", subject: "/CN=alice")
+        let foreigners = try await CertificateAuthority("Foreign")
+        defer { withExtendedLifetime(foreigners) {} }
+        let foreign = try await foreigners.issue("client", subject: "/CN=alice")
         let expired = try await authority.issue("expired", subject: "/CN=alice", from: -9, to: -2)
         let early = try await authority.issue("early", subject: "/CN=alice", from: 2, to: 9)
         try await withEngine(over: .tls, files: files) { engine in

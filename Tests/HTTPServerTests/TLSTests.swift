@@ -38,7 +38,8 @@ struct TLSTests {
     @Test(
         "http/1.1 is chosen if it is offered or nothing is",
         arguments: [
-            ([], ""), (["http/1.1"], "http/1.1"), (["h2", "http/1.1"], "http/1.1"), (["x", "http/1.1", "h2"], "http/1.1"),
+            ([], ""), (["http/1.1"], "http/1.1"), (["h2", "http/1.1"], "http/1.1"),
+            (["x", "http/1.1", "h2"], "http/1.1"),
         ])
     func protocols(_ offered: [String], _ chosen: String) async throws {
         try await withEngine(over: .tls) { engine in

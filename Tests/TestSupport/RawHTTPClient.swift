@@ -66,7 +66,9 @@ package final class RawHTTPClient: @unchecked Sendable {
     }
 
     /// Sends bytes beside the encryption, as somebody on the way could.
-    package func sendUnencrypted(_ bytes: [UInt8]) { _ = Glibc.send(descriptor, bytes, bytes.count, CInt(MSG_NOSIGNAL)) }
+    package func sendUnencrypted(_ bytes: [UInt8]) {
+        _ = Glibc.send(descriptor, bytes, bytes.count, CInt(MSG_NOSIGNAL))
+    }
 
     private func sendSome(_ bytes: RawSpan) throws(RawHTTPError) -> Int {
         if let tls { return try tls.send(bytes) }

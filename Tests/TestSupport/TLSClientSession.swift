@@ -126,7 +126,12 @@ package final class TLSClientSession: Sendable {
 
     /// Sends some of `bytes`, at least one.
     func send(_ bytes: RawSpan) throws(RawHTTPError) -> Int {
-        try perform { pointer in bytes.withUnsafeBytes { SSL_write(pointer, $0.baseAddress, CInt($0.count)) } }
+        let count = try perform { pointer in
+            bytes.withUnsafeBytes { SSL_write(pointer, $0.baseAddress, CInt($0.count)) }
+        }
+        // The server has ended the connection, be it by an alert.
+        if count == 0 { throw .closed }
+        return count
     }
 
     /// Receives at least one byte; 0 at the end of the stream.

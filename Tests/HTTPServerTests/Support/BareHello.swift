@@ -14,7 +14,8 @@ struct BareHello {
         let command = "ulimit -n \(descriptors) && exec '\(try Self.program())'\(files)"
         let process = try ChildProcess(["/bin/sh", "-c", command], environment: ["PATH": "/usr/bin:/bin"])
         try await eventually { !process.output.lines.isEmpty || process.ending != nil }
-        guard let address = process.output.lines.first?.split(separator: "/").last.flatMap({ SocketAddress(String($0)) })
+        guard
+            let address = process.output.lines.first?.split(separator: "/").last.flatMap({ SocketAddress(String($0)) })
         else { throw SystemCallError("exec", code: ENOENT, subject: process.errors.text) }
         (self.process, self.address) = (process, address)
         settings = pair.map { _ in TLSClientSettings() }
