@@ -40,10 +40,6 @@ struct UploadTokenSigner: Sendable {
 
     let secret: [UInt8]
 
-    init(secret: [UInt8]) {
-        self.secret = secret
-    }
-
     func text(of token: UploadToken, repository: RepositoryName, subject: String) -> String {
         let algorithm: UInt8 = token.hasher.algorithm == .sha256 ? 0 : Self.isSHA512
         var payload = [Self.version, algorithm | (token.base == nil ? 0 : Self.hasBase)]

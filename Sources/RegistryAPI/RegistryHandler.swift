@@ -107,12 +107,12 @@ package final class RegistryHandler: HTTPHandler {
         func repository(_ name: RepositoryName) -> Repository {
             repositories.repository(name, visibility: caller.visibility, subject: caller.subject)
         }
-        let lists = ListEndpoints(repositories: repositories, query: query, caller: caller)
+        func lists() -> ListEndpoints { ListEndpoints(repositories: repositories, query: query, caller: caller) }
         return switch endpoint {
         case .base: BaseEndpoint.respond(method)
-        case .catalog: try await lists.catalog(method)
-        case .tags(let name): try await lists.tags(of: name, method)
-        case .referrers(let name, let subject): try await lists.referrers(of: subject, in: name, method)
+        case .catalog: try await lists().catalog(method)
+        case .tags(let name): try await lists().tags(of: name, method)
+        case .referrers(let name, let subject): try await lists().referrers(of: subject, in: name, method)
         case .manifest(let name, let reference):
             try await ManifestEndpoint(repository: repository(name), reference: reference, caller: caller)
                 .respond(to: request, query)

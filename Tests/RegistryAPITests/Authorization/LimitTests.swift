@@ -19,14 +19,18 @@ struct LimitTests {
             $0.requestBurst = 5
         }
         try await fixture.serve { (server) async throws in
+            let client = server.client
+            #expect(try await client.get("/v2/", [basic("alice")]).status == 200)
             var refused: [Reply] = []
-            for _ in 0..<20 {
-                let reply = try await server.client.get("/v2/", [basic("alice")])
-                if reply.status != 200 { refused.append(reply) }
+            // However slow this machine is now, in some round they come faster than one in a second.
+            while refused.isEmpty {
+                refused = try await withThrowingTaskGroup(of: Reply.self) { group in
+                    for _ in 0..<40 { group.addTask { try await client.get("/v2/", [basic("alice")]) } }
+                    return try await group.reduce(into: []) { if $1.status != 200 { $0.append($1) } }
+                }
             }
-            #expect(refused.count >= 5)
-            #expect(
-                refused.allSatisfy { $0.status == 429 && $0.codes == ["TOOMANYREQUESTS"] && $0["Retry-After"] != nil })
+            #expect(refused.allSatisfy { $0.status == 429 && $0.codes == ["TOOMANYREQUESTS"] })
+            #expect(refused.allSatisfy { Int($0["Retry-After"] ?? "").map { $0 >= 1 } ?? false })
             #expect(try await server.client.get("/v2/", [basic("bob")]).status == 200)
         }
     }
