@@ -19,6 +19,8 @@ final class AccessControl: Sendable {
         var robots: (path: String, file: RobotFile)?
         var tokens: (service: String, tokens: TokenService)?
         var issuers: [Issuer.Settings: Issuer] = [:]
+        /// What callers have taken; nil where nothing is limited.
+        var limits: RequestLimits?
         /// Keys that all replicas share; nil when there is a file of keys.
         var sharedKeys: SharedTokenKeys?
     }
@@ -66,6 +68,7 @@ final class AccessControl: Sendable {
         methods.tokens = fresh.tokens?.tokens
         var settings = AccessController.Settings(
             authenticator: Authenticator(methods, throttle: throttle), policy: policy)
+        settings.limits = fresh.limits
         settings.hasLogins = configuration.access.hasLogins
         settings.service = configuration.access.tokens.serviceName
         settings.tokens = fresh.tokens.map { configuration.access.tokens.settings($0.tokens) }
@@ -83,6 +86,9 @@ final class AccessControl: Sendable {
     private func read(_ configuration: Configuration, _ old: Parts, _ shared: SharedTokenKeys?) throws -> Parts {
         var parts = Parts()
         parts.sharedKeys = shared
+        if let limits = configuration.limits.settings {
+            parts.limits = old.limits?.settings == limits ? old.limits : RequestLimits(limits)
+        }
         for entry in configuration.access.issuers.all {
             parts.issuers[entry.settings] = try old.issuers[entry.settings] ?? issuer(entry)
         }
@@ -185,6 +191,20 @@ extension Configuration {
     /// Whether `/token` is there.
     fileprivate var givesTokens: Bool {
         access.challenge == .bearer && (access.hasLogins || tls.clientCertificates != .none)
+    }
+}
+
+extension Configuration.Limits {
+    /// Nil where nothing is limited.
+    fileprivate var settings: RequestLimits.Settings? {
+        var settings = RequestLimits.Settings()
+        let none = settings
+        settings.requestsPerSecond = requestsPerSecond
+        settings.requestBurst = burst
+        settings.receivedBytesPerSecond = receivedBytesPerSecond.bytes
+        settings.sentBytesPerSecond = sentBytesPerSecond.bytes
+        settings.concurrentUploads = concurrentUploads
+        return settings == none ? nil : settings
     }
 }
 

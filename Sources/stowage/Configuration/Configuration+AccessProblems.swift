@@ -29,12 +29,19 @@ extension Configuration {
             limits.burst == 0 || limits.requestsPerSecond > 0, ["limits", "burst"],
             "not used without limits.requestsPerSecond")
         let rates = [
-            ("receivedBytesPerSecond", limits.receivedBytesPerSecond), ("sentBytesPerSecond", limits.sentBytesPerSecond),
+            ("receivedBytesPerSecond", limits.receivedBytesPerSecond),
+            ("sentBytesPerSecond", limits.sentBytesPerSecond),
         ]
         for (name, rate) in rates {
             require(
                 rate.bytes == 0 || rate.bytes >= 64 << 10, ["limits", name],
                 "expected at least 64KiB, or 0 for no limit")
+        }
+        let used = numbers.first { $0.1 != 0 }?.0 ?? rates.first { $0.1.bytes != 0 }?.0
+        if let used, !isControlled, problems.isEmpty {
+            require(
+                false, ["limits", used],
+                "not used without logins and rules (access), where nobody knows callers apart; set some up")
         }
         return problems + access.tokens.problems { place(["access", "tokens"] + $0) } + entryProblems
     }

@@ -76,7 +76,6 @@ struct EntryReader {
     /// A list of texts, or a single one.
     mutating func texts(_ node: Node) -> [PlacedText] {
         guard let sequence = node.sequence else { return text(node).map { [$0] } ?? [] }
-        if sequence.isEmpty { complain(node, "expected at least one value") }
         var texts: [PlacedText] = []
         for element in sequence {
             if let text = text(element) { texts.append(text) }

@@ -14,7 +14,8 @@ final class OperationsHandler: HTTPHandler {
 
     init(
         registry: any HTTPHandler, access: @escaping @Sendable () -> AccessController?,
-        statistics: StatisticsService, metrics: @escaping @Sendable () -> [UInt8], readiness: Readiness, isDraining: @escaping @Sendable () -> Bool
+        statistics: StatisticsService, metrics: @escaping @Sendable () -> [UInt8], readiness: Readiness,
+        isDraining: @escaping @Sendable () -> Bool
     ) {
         self.registry = registry
         self.access = access

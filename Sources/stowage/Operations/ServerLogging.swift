@@ -83,7 +83,8 @@ final class ServerLogging: Sendable {
         guard configuration.sendsPasswordsInTheClear else { return }
         let advice = "use tls.listen instead, or name in proxies the proxy that does TLS"
         logger.warning(
-            "listen can be reached from other machines without TLS, so passwords and tokens are sent in the clear; \(advice)")
+            "listen can be reached from other machines without TLS, so passwords and tokens are sent in the clear; \(advice)"
+        )
     }
 
     /// A failure whose reason the client was not told.

@@ -75,7 +75,7 @@ import Testing
         #expect(run.ending == .status(2) && run.output.isEmpty && run.errors == complaint + "\n", "\(run)")
     }
 
-    @Test(arguments: [["alice", "Team", "pull"], ["alice", "app", "pull", "--tag", "-x"], ["", "app", "pull"]])
+    @Test(arguments: [["alice", "Team", "pull"], ["alice", "app", "pull", "--tag", "a/b"], ["", "app", "pull"]])
     func whatIsNoNameIsRefused(_ arguments: [String]) async throws {
         let run = try await ProgramRun(["access", "test"] + arguments)
         #expect(run.ending == .status(2) && run.output.isEmpty && !run.errors.isEmpty, "\(run)")

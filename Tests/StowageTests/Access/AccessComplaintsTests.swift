@@ -65,7 +65,9 @@ import Testing
         Wrong(
             "access:\n  rules:\n    - who: anonymous\n",
             "@:3: access.rules: a rule needs allow or deny, such as allow: [pull]"),
-        Wrong("access:\n  rules:\n    - {who: [], allow: [pull]}\n", "@:3: access.rules: expected at least one value"),
+        Wrong(
+            "access:\n  rules:\n    - {who: [], allow: [pull]}\n",
+            "@:3: access.rules: who: is an empty list, so that the rule never applies"),
         Wrong(
             "access:\n  issuers:\n    - {name: ci, issuer: 'https://x'}\n",
             "@:3: access.issuers: an issuer needs audience, such as registry.example.com"),

@@ -81,7 +81,7 @@ import Testing
                 try await client.expect(403, "GET", path, alice)
             }
             for credentials in [[], wrong] {
-                #expect(try await client.expect(200, "GET", "/readyz", credentials).text == "ok")
+                #expect(try await client.expect(200, "GET", "/readyz", credentials).text == "ok\n")
             }
             try await client.expect(401, "GET", "/v2/", wrong)
             let metrics = try Exposition(try await client.expect(200, "GET", "/metrics", bob).text)
@@ -109,7 +109,7 @@ import Testing
             #expect(
                 push == [
                     "outcome": "done", "user": "alice", "login": "password", "client": "127.0.0.1", "method": "POST",
-                    "endpoint": "uploads", "action": "push", "repository": "team/app",
+                    "endpoint": "upload", "action": "push", "repository": "team/app",
                     "rule": "\(served.folder.path):8", "status": "201", "requestID": "the-push",
                 ])
             #expect(lines[1]["outcome"] == "refused" && lines[1]["user"] == "bob" && lines[1]["rule"] == nil)

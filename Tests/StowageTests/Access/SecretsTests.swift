@@ -81,7 +81,7 @@ import Testing
         ] {
             _ = try await server.client.send("POST", "/token", type, .counted(Array(text.utf8)))
         }
-        for name in ["users", "robots", "keys"] { try folder.write("\(secret)\n", to: name) }
+        for name in ["users", "robots", "keys"] { try folder.write("\(secret) x\n", to: name) }
         try await eventually { server.process.errors.lines.count { $0.contains(" cannot be used, ") } == 3 }
         #expect(try await server.stop() == .status(0))
         try await eventually { server.process.errors.isAtEnd && server.process.output.isAtEnd }
