@@ -78,6 +78,9 @@ package final class AccessController: Sendable {
     // MARK: Answers
 
     /// The answer to a refused request; where other credentials could help it asks for a token with `scopes`.
+    ///
+    /// The messages are not word for word those that distribution has for the same codes: docker 20 takes an error that
+    /// says no more than its code for one that passes, and tries five times within a minute.
     func response(to refusal: AccessRefusal, _ request: Request, _ scopes: [TokenScope] = []) -> Response {
         switch refusal.kind {
         case .malformed:
@@ -85,7 +88,7 @@ package final class AccessController: Sendable {
                 .badRequest, [RegistryError(.unauthorized, "the Authorization field is malformed")])
         case .unauthenticated(let error):
             var response = ErrorResponder.response(
-                .unauthorized, [RegistryError(.unauthorized, "authentication required")])
+                .unauthorized, [RegistryError(.unauthorized, "authentication required by the rules here")])
             response.fields += [
                 ("WWW-Authenticate", challenge(scopes, error, request)),
                 ("Docker-Distribution-Api-Version", "registry/2.0"),
@@ -93,7 +96,7 @@ package final class AccessController: Sendable {
             return response
         case .denied:
             return ErrorResponder.response(
-                .forbidden, [RegistryError(.denied, "requested access to the resource is denied")])
+                .forbidden, [RegistryError(.denied, "requested access to the resource is denied by the rules here")])
         case .throttled(let seconds):
             var response = ErrorResponder.response(
                 .tooManyRequests, [RegistryError(.tooManyRequests, "too many requests; try again later")])

@@ -170,6 +170,31 @@ extension EndToEnd {
             }
         }
 
+        @Test(arguments: [ClientKind.skopeo, .docker])
+        func anIssuersKeysAreFound(_ kind: ClientKind) async throws {
+            try await withGuardedRegistry(.init(discoversKeys: true)) { registry in
+                let client = try kind.start(registry)
+                defer { client.stop() }
+                try client.mustLogin(Credentials(user: "token", password: registry.issuer.token()))
+                try client.mustPush("team/own/app:v1")
+                try client.mustPull("team/own/app:v1")
+                try await registry.expectAudited("ci:build", "push", "team/own/app", 201)
+            }
+        }
+
+        /// Without its issuer a token is none; everything else goes on.
+        @Test func anIssuerThatIsDownConcernsItsTokensOnly() async throws {
+            try await withGuardedRegistry(.init(discoversKeys: true)) { registry in
+                try registry.issuer.stop()
+                let client = GuardedSkopeo(registry)
+                let token = Credentials(user: "token", password: try registry.issuer.token())
+                #expect(try client.login(token).status != 0)
+                #expect(try registry.status("GET", "/v2/", as: token) == 503)
+                try client.mustLogin(GuardedRegistry.alice)
+                try client.mustPush("team/own/app:v1")
+            }
+        }
+
         /// Who may add tags may not move those that are there.
         @Test(arguments: [ClientKind.skopeo, .podman, .docker, .containerd])
         func aTagIsNotMovedWithoutTheRight(_ kind: ClientKind) async throws {

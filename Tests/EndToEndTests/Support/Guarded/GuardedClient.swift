@@ -109,6 +109,8 @@ extension GuardedClient {
     func expectRefusal(_ output: Shell.Output, sourceLocation: SourceLocation = #_sourceLocation) {
         let text = output.stdout + output.stderr
         #expect(output.status != 0, "\(text)", sourceLocation: sourceLocation)
+        // Without trying again and again.
+        #expect(output.duration < Scratch.promptly, "\(text)", sourceLocation: sourceLocation)
         let words = [
             "denied", "unauthorized", "forbidden", "authentication required", "no basic auth", "401", "403",
             "request for authentication", "invalid username/password",

@@ -12,8 +12,8 @@ final class GuardedRegistry {
         var challenge = "bearer"
         /// Of access tokens.
         var lifetime = "5m"
-        /// Of the issuer: `keyFile` or `caFile` with its path.
-        var issuerKeys: String?
+        /// Whether the server has to ask the issuer for its keys; else it has them as a file.
+        var discoversKeys = false
         var environment: [String: String] = [:]
     }
 
@@ -37,7 +37,7 @@ final class GuardedRegistry {
     init(_ scratch: Scratch, _ settings: Settings) async throws {
         self.scratch = scratch
         authority = try await CertificateAuthority()
-        issuer = try LocalIssuer(scratch)
+        issuer = try await LocalIssuer(scratch, publishedWith: settings.discoversKeys ? authority : nil)
         try await Self.installCertificate(of: authority, in: scratch)
         try scratch.write(Self.passwords, to: "passwords")
         robot = try Self.makeRobot(in: scratch)
@@ -75,9 +75,9 @@ final class GuardedRegistry {
           tokens: {keyFile: \(scratch.file("token-keys")), lifetime: \(settings.lifetime)}
           issuers:
             - name: ci
-              url: \(issuer.url)
-              audience: [registry]
-              \(settings.issuerKeys ?? "keyFile: \(issuer.keysFile)")
+              issuer: \(issuer.url)
+              audience: registry
+              \(settings.discoversKeys ? "caFile: \(authority.certificate)" : "keysFile: \(issuer.keysFile)")
           groups:
             developers: [alice, robot+ci, 'ci:build', 'cert:agent']
           rules:
