@@ -16,7 +16,8 @@ struct ChallengeTests {
         ("GET", "/v2/a/b/tags/list", "repository:a/b:pull"), ("GET", "/v2/a/manifests/v1", "repository:a:pull"),
         ("HEAD", "/v2/a/manifests/\(digest)", "repository:a:pull"),
         ("GET", "/v2/a/blobs/\(digest)", "repository:a:pull"),
-        ("HEAD", "/v2/a/blobs/\(digest)", "repository:a:pull"),
+        // The first request of a push.
+        ("HEAD", "/v2/a/blobs/\(digest)", "repository:a:pull,push"),
         ("GET", "/v2/a/referrers/\(digest)", "repository:a:pull"),
         ("POST", "/v2/a/blobs/uploads/", "repository:a:pull,push"),
         ("POST", "/v2/a/blobs/uploads/?mount=\(digest)&from=s/t", "repository:a:pull,push repository:s/t:pull"),
