@@ -101,7 +101,7 @@ extension EndToEnd {
         }
 
         /// Where each request brings the password instead of a token.
-        @Test(arguments: ClientKind.allCases)
+        @Test(arguments: [ClientKind.skopeo, .docker, .containerd, .oras, .helm])
         func worksWithoutTokens(_ kind: ClientKind) async throws {
             try await withGuardedRegistry(.init(challenge: "basic")) { registry in
                 let client = try kind.start(registry)
@@ -109,7 +109,7 @@ extension EndToEnd {
                 for place in ["public", "team", "secret"] {
                     try registry.put(client.content, as: "\(place)/others/\(client.item)")
                 }
-                try client.mustPull("public/others/\(client.item)")
+                if kind.canBeAnonymousWithoutTokens { try client.mustPull("public/others/\(client.item)") }
                 client.expectRefusal(try client.pull("team/others/\(client.item)"))
                 try await Login.robot.use(client, of: registry)
                 if kind.canPush {

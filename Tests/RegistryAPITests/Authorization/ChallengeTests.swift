@@ -16,6 +16,7 @@ struct ChallengeTests {
         ("GET", "/v2/a/b/tags/list", "repository:a/b:pull"), ("GET", "/v2/a/manifests/v1", "repository:a:pull"),
         ("HEAD", "/v2/a/manifests/\(digest)", "repository:a:pull"),
         ("GET", "/v2/a/blobs/\(digest)", "repository:a:pull"),
+        // The first request of a push.
         ("HEAD", "/v2/a/blobs/\(digest)", "repository:a:pull,push"),
         ("GET", "/v2/a/referrers/\(digest)", "repository:a:pull"),
         ("POST", "/v2/a/blobs/uploads/", "repository:a:pull,push"),

@@ -88,7 +88,6 @@ struct TokenDanceTests {
             let head = try await client.head("/v2/r/a/blobs/\(layer.digest)")
             #expect(head.status == 401)
             let service = try parameter("service", head)
-            // Who asks for a blob by HEAD is about to push it.
             #expect(try parameter("scope", head) == "repository:r/a:pull,push")
             func token(_ scopes: String) async throws -> (String, String) {
                 try bearer(

@@ -32,6 +32,10 @@ final class GuardedOras: GuardedClient {
 
     private func run(_ arguments: [String]) throws -> Shell.Output {
         var environment = ["REGISTRY_CA": registry.certificates + "/ca.crt"]
+        // It has to be told which scheme to use, and without a password the other one is for nobody.
+        if registry.settings.challenge == "basic", FileManager.default.fileExists(atPath: credentialFiles[0]) {
+            environment["REGISTRY_AUTH"] = "basic"
+        }
         let certificate = registry.certificates + "/client.cert"
         if FileManager.default.fileExists(atPath: certificate) {
             environment["REGISTRY_CERTIFICATE"] = certificate

@@ -53,7 +53,6 @@ final class GuardedPodman: GuardedClient {
     let content = "app-1.1"
     private let registry: GuardedRegistry
     private let podman: Podman
-    private let image: String
     private let credentials: String
     private var certificates: [String] { ["--cert-dir", registry.certificates] }
 
@@ -61,7 +60,6 @@ final class GuardedPodman: GuardedClient {
         self.registry = registry
         podman = Podman(scratch: registry.scratch, store: "podman")
         credentials = registry.scratch.file("podman-auth.json")
-        image = try podman.run(["pull", "oci:\(Layout.current.path):\(content)"]).lastLine
     }
 
     var credentialFiles: [String] { [credentials] }
@@ -74,11 +72,12 @@ final class GuardedPodman: GuardedClient {
     func logout() throws { try podman.run(["logout", "--authfile", credentials, registry.host]) }
 
     func push(_ name: String) throws -> Shell.Output {
-        try podman.attempt(["push"] + options + [image, "docker://\(registry.host)/\(name)"])
+        let image = try podman.run(["pull", "oci:\(Layout.current.path):\(content)"]).lastLine
+        return try podman.attempt(["push"] + options + [image, "docker://\(registry.host)/\(name)"])
     }
 
     func pull(_ name: String) throws -> Shell.Output {
-        if try podman.attempt(["image", "exists", image]).status == 0 { try podman.run(["rmi", "--force", image]) }
+        try podman.run(["rmi", "--all", "--force"])
         return try podman.attempt(["pull"] + options + ["\(registry.host)/\(name)"])
     }
 
@@ -99,7 +98,6 @@ final class GuardedBuildah: GuardedClient {
     let content = "app-1.1"
     private let registry: GuardedRegistry
     private let buildah: Buildah
-    private let image: String
     private let credentials: String
     private var certificates: [String] { ["--cert-dir", registry.certificates] }
 
@@ -107,7 +105,6 @@ final class GuardedBuildah: GuardedClient {
         self.registry = registry
         buildah = Buildah(scratch: registry.scratch, store: "buildah")
         credentials = registry.scratch.file("buildah-auth.json")
-        image = try buildah.run(["pull", "oci:\(Layout.current.path):\(content)"]).lastLine
     }
 
     var credentialFiles: [String] { [credentials] }
@@ -120,7 +117,8 @@ final class GuardedBuildah: GuardedClient {
     func logout() throws { try buildah.run(["logout", "--authfile", credentials, registry.host]) }
 
     func push(_ name: String) throws -> Shell.Output {
-        try buildah.attempt(["push"] + options + [image, "docker://\(registry.host)/\(name)"])
+        let image = try buildah.run(["pull", "oci:\(Layout.current.path):\(content)"]).lastLine
+        return try buildah.attempt(["push"] + options + [image, "docker://\(registry.host)/\(name)"])
     }
 
     func pull(_ name: String) throws -> Shell.Output {

@@ -45,6 +45,9 @@ enum ClientKind: String, CaseIterable, Sendable {
     /// Whether a login asks the registry, so that one with a wrong password fails.
     var checksLogin: Bool { ![.containerd, .kubelet, .oras].contains(self) }
 
+    /// Whether it gets what is public from a registry that asks for passwords: docker asks nobody without having one.
+    var canBeAnonymousWithoutTokens: Bool { ![.docker, .dockerSDK].contains(self) }
+
     /// A new client of the registry.
     func start(_ registry: GuardedRegistry) throws -> any GuardedClient {
         switch self {
@@ -113,7 +116,7 @@ extension GuardedClient {
         #expect(output.duration < Scratch.promptly, "\(text)", sourceLocation: sourceLocation)
         let words = [
             "denied", "unauthorized", "forbidden", "authentication required", "no basic auth", "401", "403",
-            "request for authentication", "invalid username/password",
+            "request for authentication", "invalid username/password", "credential not found", "no scheme supplied",
         ]
         #expect(words.contains { text.localizedCaseInsensitiveContains($0) }, "\(text)", sourceLocation: sourceLocation)
     }

@@ -23,6 +23,7 @@ final class GuardedRegistry {
     private static let admin = Credentials(user: "admin", password: "adm1n")
 
     let scratch: Scratch
+    let settings: Settings
     let authority: CertificateAuthority
     /// The plain listener is for the tests themselves, with the administrator's credentials.
     let server: ServerProcess
@@ -36,6 +37,7 @@ final class GuardedRegistry {
     /// Starts it. `prepare` writes further files into the directory before.
     init(_ scratch: Scratch, _ settings: Settings) async throws {
         self.scratch = scratch
+        self.settings = settings
         authority = try await CertificateAuthority()
         issuer = try await LocalIssuer(scratch, publishedWith: settings.discoversKeys ? authority : nil)
         try await Self.installCertificate(of: authority, in: scratch)
