@@ -45,9 +45,4 @@ ENTRYPOINT ["stowage"]
 # everybody may do that, or give it a configuration with logins:
 #
 #     docker run ... --volume ./stowage.yaml:/etc/stowage.yaml:ro stowage serve --config /etc/stowage.yaml
-CMD ["stowage", "healthcheck"]
-ENTRYPOINT ["stowage"]
-# There are no logins yet: whoever can reach the published port may push, pull and delete. Inside the container the
-# server has to listen on every address, which it refuses without --allow-anonymous; publish the port only where
-# everybody may do that.
 CMD ["serve", "--listen", "0.0.0.0:5000", "--storage", "/var/lib/stowage", "--allow-anonymous"]
