@@ -26,7 +26,7 @@ struct IssuerClaimsReader: Sendable {
         guard case .string(let issuer)? = claims["iss"], Issuer.isEqual(issuer, settings.issuer),
             let audiences = claims["aud"]?.strings,
             audiences.contains(where: { Issuer.isEqual($0, settings.audience) }),
-            required.allSatisfy({ path, value in texts(path, claims)?.contains(value) == true }),
+            required.allSatisfy({ path, value in texts(path, claims)?.hasBytes(of: value) == true }),
             let name = nameClaim?.value(in: claims)?.text, !name.isEmpty, Self.isPlain(name)
         else { return nil }
         var groups: Set<String> = []

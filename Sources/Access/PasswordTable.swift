@@ -42,9 +42,9 @@ struct PasswordTable: Sendable {
     var count: Int { users.count }
 
     /// The user's hash, or for nobody one that no password has and that costs the same.
-    func hash(of name: String) -> BcryptHash { users[name]?.hash ?? decoy }
+    func hash(of name: String) -> BcryptHash { users.value(of: name)?.hash ?? decoy }
 
-    func fingerprint(of name: String) -> String? { users[name]?.fingerprint }
+    func fingerprint(of name: String) -> String? { users.value(of: name)?.fingerprint }
 
     /// 128 bits that every replica computes alike. Whoever reads them in a token cannot try passwords with them: the salt,
     /// which is in the hash, is missing.
@@ -106,6 +106,15 @@ extension Unicode.Scalar {
     /// Whether it is a control or format character, or a line's end: nothing for a name, where nobody would see it.
     var isInvisible: Bool {
         [.control, .format, .lineSeparator, .paragraphSeparator].contains(properties.generalCategory)
+    }
+}
+
+extension Dictionary where Key == String {
+    /// The value of exactly this name: Swift takes different bytes for equal if they are the same characters, and rules,
+    /// which compare bytes, would not know whoever logged in by another spelling.
+    func value(of name: String) -> Value? {
+        guard let index = index(forKey: name), self[index].key.utf8.elementsEqual(name.utf8) else { return nil }
+        return self[index].value
     }
 }
 

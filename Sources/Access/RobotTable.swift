@@ -38,7 +38,7 @@ package struct RobotTable: Sendable {
 
     /// The account with a login name.
     subscript(login login: String) -> Robot? {
-        login.hasPrefix(RobotFile.prefix) ? robots[String(login.dropFirst(RobotFile.prefix.count))] : nil
+        login.hasPrefix(RobotFile.prefix) ? robots.value(of: String(login.dropFirst(RobotFile.prefix.count))) : nil
     }
 
     /// By name in alphabetical order.

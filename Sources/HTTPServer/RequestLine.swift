@@ -1,5 +1,8 @@
 /// A request line: method, target, version (RFC 9112, section 3).
 struct RequestLine {
+    /// Longer than any method there is, in bytes: it goes into logs as it is.
+    private static let maximumMethod = 32
+
     let method: Method
     let path: String
     let query: String
@@ -11,6 +14,9 @@ struct RequestLine {
         else { throw HeadError(.badRequest, "the request line is not METHOD TARGET VERSION") }
         for index in line.lowerBound..<firstSpace where !bytes.byte(at: index).isTokenCharacter {
             throw HeadError(.badRequest, "the method is no token")
+        }
+        guard firstSpace - line.lowerBound <= Self.maximumMethod else {
+            throw HeadError(.notImplemented, "the method is longer than any this server knows")
         }
         minorVersion = try Self.minorVersion(bytes, secondSpace + 1..<line.upperBound)
         method = Method(bytes.extracting(line.lowerBound..<firstSpace))

@@ -24,9 +24,11 @@ package struct Blobs: Sendable {
     /// of it this type: collection needs one such place.
     package func find(_ digest: Digest) async throws -> ObjectInfo? {
         async let visibility = isVisible(digest)
-        let info = try await stored(digest)
-        // Both are waited for: how long it takes tells nothing of a blob the caller may not see.
-        return try await visibility ? info : nil
+        let info = try await storedWhole(digest)
+        // Both are waited for, and nothing else is asked for before: how long it takes tells nothing of a blob the
+        // caller may not see.
+        guard try await visibility else { return nil }
+        return if let info { info } else { try await storedInChunks(digest) }
     }
 
     /// A visible blob's bytes, or those in `range`; nil when there is none.
@@ -64,7 +66,9 @@ package struct Blobs: Sendable {
     package func mount(_ digest: Digest, from source: RepositoryName?) async throws -> Bool {
         let origin = source.map { repository.registry.repository($0, visibility: repository.visibility).blobs } ?? self
         async let membership = source == nil && repository.visibility == .everyBlob ? .held : origin.membership(digest)
-        guard try await stored(digest) != nil, try await membership == .held else { return false }
+        let info = try await storedWhole(digest)
+        guard try await membership == .held else { return false }
+        if info == nil, try await storedInChunks(digest) == nil { return false }
         try await link(digest)
         return true
     }
@@ -75,13 +79,16 @@ package struct Blobs: Sendable {
     func hold(_ digest: Digest) async throws -> Bool {
         if findings.has(.held(repository.name, digest)) { return true }
         let moment = findings.moment
-        async let found = stored(digest)
+        async let found = storedWhole(digest)
         let membership = try await membership(digest)
-        guard try await found != nil else { return false }
-        switch membership {
-        case .held: findings.note(.held(repository.name, digest), asOf: moment)
-        case .none where repository.visibility == .everyBlob: try await link(digest)
-        case .none, .deleted: return false
+        let info = try await found
+        // What the caller may not see is asked for no further, or the time it takes would tell that it is there.
+        guard membership == .held || (membership == .none && repository.visibility == .everyBlob) else { return false }
+        if info == nil, try await storedInChunks(digest) == nil { return false }
+        if membership == .held {
+            findings.note(.held(repository.name, digest), asOf: moment)
+        } else {
+            try await link(digest)
         }
         return true
     }
@@ -107,8 +114,19 @@ package struct Blobs: Sendable {
 
     /// The blob's object wherever it comes from, visible or not.
     func stored(_ digest: Digest) async throws -> ObjectInfo? {
-        if let info = try await lookUp(digest), Self.isPlausible(info, digest) { return info }
-        return try await S3loLayers(registry: repository.registry).find(digest)?.info
+        if let info = try await storedWhole(digest) { return info }
+        return try await storedInChunks(digest)
+    }
+
+    /// The blob as one object; one request, whether it is there or not.
+    private func storedWhole(_ digest: Digest) async throws -> ObjectInfo? {
+        guard let info = try await lookUp(digest), Self.isPlausible(info, digest) else { return nil }
+        return info
+    }
+
+    /// The blob in the pieces s3lo made of it.
+    private func storedInChunks(_ digest: Digest) async throws -> ObjectInfo? {
+        try await S3loLayers(registry: repository.registry).find(digest)?.info
     }
 
     /// What is at the blob's key, whole or not.

@@ -171,7 +171,7 @@ extension Manifests {
             // The same bytes may be pushed again as another type, and the last push counts; and a push mends what is
             // broken.
             let present = try await store.bytes(of: key, limit: .max)
-            return present?.bytes == manifest.bytes && present?.info.metadata == metadata
+            return present?.bytes == manifest.bytes && (keepsTypes || present?.info.metadata == metadata)
         }
     }
 

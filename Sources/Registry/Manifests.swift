@@ -15,6 +15,9 @@ package struct Manifests: Sendable {
     static let digestKey = "digest"
 
     let repository: Repository
+    /// Whether a manifest that is there keeps its media type when it is pushed again as another: for who may not
+    /// overwrite.
+    package var keepsTypes = false
     var store: any ObjectStore { repository.store }
 
     init(repository: Repository) {

@@ -1,3 +1,4 @@
+import Access
 import HTTPServer
 import OCI
 import Registry
@@ -41,7 +42,9 @@ struct ManifestEndpoint {
         }
         var expected: Digest?
         if case .digest(let digest) = reference { expected = digest }
-        let result = try await repository.manifests.put(
+        var manifests = repository.manifests
+        manifests.keepsTypes = !caller.may(.overwrite, in: repository.name)
+        let result = try await manifests.put(
             bytes, contentType: contentType, expected: expected, tags: tags, conditions: conditions)
         var fields: [(name: StaticString, value: String)] = [
             ("Location", "/v2/\(repository.name)/manifests/\(reference)"),

@@ -111,11 +111,12 @@ final class Application: Sendable {
     func reloadConfiguration() async {
         do {
             let fresh = try reload()
+            let kept = try fresh.takenUp(by: configuration.withLock { $0 })
             let context = try await blockingWork.run { try fresh.tlsContext() }
             let target = try await blockingWork.run { try fresh.audit.target(fresh.places) }
             var settings = registry.settings
             settings.repositories = try await repositories(fresh)
-            settings.access = try await access.controller(fresh)
+            settings.access = try await access.controller(kept)
             settings.readOnly = fresh.readOnly
             settings.pulls = fresh.pullSettings(opened, blobCache)
             registry.settings = settings
@@ -124,7 +125,7 @@ final class Application: Sendable {
             audit.redirect(to: target)
             logging.apply(fresh)
             let old = configuration.withLock { configuration in
-                defer { configuration = fresh.keepingWhatNeedsRestart(of: configuration) }
+                defer { configuration = kept }
                 return configuration
             }
             for setting in old.settingsThatNeedRestart(comparedTo: fresh) {

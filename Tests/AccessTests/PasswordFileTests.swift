@@ -36,6 +36,23 @@ import Testing
         }
     }
 
+    /// Rules compare the bytes of names: who could log in by another spelling would be somebody else to them.
+    @Test func aUserHasOneSpelling() async throws {
+        let hash = PasswordSamples.alice.dropFirst("alice".count)
+        try scratch.replace("Kate\(hash)\njos\u{e9}\(hash)\n")
+        let file = try open()
+        for (right, others) in [
+            ("Kate", ["\u{212A}ate", "kate"]), ("jos\u{e9}", ["jose\u{301}", "jose"]),
+        ] {
+            #expect(try await file.verify(user: right, password: "correct horse"))
+            #expect(file.fingerprint(of: right) != nil)
+            for other in others {
+                #expect(try await !file.verify(user: other, password: "correct horse"), "\(other)")
+                #expect(file.fingerprint(of: other) == nil)
+            }
+        }
+    }
+
     @Test func aUserWhoDoesNotExistCostsOneRunToo() async throws {
         let file = try open()
         #expect(try await !file.verify(user: "nobody", password: "x"))

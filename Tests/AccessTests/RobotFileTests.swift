@@ -35,6 +35,19 @@ import Testing
         #expect(file.fingerprint(of: "ci", now: now) == nil)
     }
 
+    /// Rules compare the bytes of names: who could log in by another spelling would be somebody else to them.
+    @Test func aLoginHasOneSpelling() throws {
+        var table = RobotTable()
+        table.insert(try Robot(name: "K", description: "", created: now, expires: nil, secret: secret))
+        let scratch = try ScratchFile(String(decoding: table.bytes, as: UTF8.self))
+        let file = try RobotFile(path: scratch.path)
+        #expect(file.verify(name: "robot+K", secret: secret.text, now: now))
+        for name in ["robot+\u{212A}", "robot\u{2B}\u{212A}", "robot+k"] {
+            #expect(!file.verify(name: name, secret: secret.text, now: now))
+            #expect(file.fingerprint(of: name, now: now) == nil)
+        }
+    }
+
     @Test func anAccountEndsInTheSecondItExpires() throws {
         let scratch = try ScratchFile(try text(expires: now + 60))
         let file = try RobotFile(path: scratch.path)

@@ -24,6 +24,9 @@ struct HeadParserTests {
         Accepted(bytes: head("GET /a?b?c HTTP/1.1", "Host: a"), method: "GET", path: "/a", query: "b?c"),
         Accepted(bytes: head("GET //a/../%2e HTTP/1.1", "Host:"), method: "GET", path: "//a/../%2e"),
         Accepted(bytes: head("OPTIONS * HTTP/1.1", "Host: a"), method: "OPTIONS", path: "*"),
+        Accepted(
+            bytes: head("\(String(repeating: "M", count: 32)) / HTTP/1.1", "Host: a"),
+            method: String(repeating: "M", count: 32), path: "/"),
         Accepted(bytes: head("M-SEARCH /x HTTP/1.1", "Host: a"), method: "M-SEARCH", path: "/x"),
         Accepted(bytes: head("get /x HTTP/1.1", "hOsT: a"), method: "get", path: "/x"),
         Accepted(bytes: Array("\r\n\r\n".utf8) + head("GET / HTTP/1.1", "Host: a"), method: "GET", path: "/"),

@@ -96,6 +96,8 @@ enum RejectedHeads {
     ]
 
     static let requestLines: [([UInt8], Status)] = [
+        (head(String(repeating: "M", count: 33) + " / HTTP/1.1", "Host: a"), .notImplemented),
+        (head(String(repeating: "M", count: 4_000) + " / HTTP/1.1", "Host: a"), .notImplemented),
         (head("GET /", "Host: a"), .badRequest),
         (head("GET", "Host: a"), .badRequest),
         (head("GET  / HTTP/1.1", "Host: a"), .badRequest),

@@ -56,6 +56,39 @@ struct VisibilityTests {
         }
     }
 
+    /// Requests to the store are what takes time, and what a broken store fails: none may depend on a blob's existence.
+    @Test("whatever is asked for, the store is asked the same", arguments: StoreKind.allCases)
+    func requests(kind: StoreKind) async throws {
+        let test = try TestStore(kind)
+        let store = ObservedObjectStore(test.store)
+        let registry = try await Repositories.open(store)
+        try await registry.repository(named: "theirs").push(foreign)
+        let mine = try registry.repository(named: "mine", visibility: .linkedBlobs)
+        let questions: [(String, (Digest) async throws -> Void)] = [
+            ("HEAD", { _ = try await mine.blobs.find($0) }),
+            ("GET", { _ = try await mine.blobs.whole($0, cache: nil) }),
+            ("Range", { digest in _ = try await mine.blobs.part(digest, cache: nil) { _ in 0..<1 } }),
+            ("redirect", { _ = try await mine.blobs.redirect($0, minimumSize: 1) }),
+            ("DELETE", { try await mine.blobs.delete($0) }),
+            ("mount", { _ = try await mine.blobs.mount($0, from: nil) }),
+            ("mount from", { _ = try await mine.blobs.mount($0, from: try RepositoryName("other")) }),
+            ("PUT", { try await mine.put(image(1, layers: [$0])) }),
+        ]
+        for (name, question) in questions {
+            var asked: [[String]] = []
+            for digest in [digest, unknown] {
+                store.reset()
+                // Some refuse what is not there: which is not what this is about.
+                try? await question(digest)
+                asked.append(
+                    store.operations.map { "\($0.verb) \($0.key.replacing(digest.hex, with: "DIGEST"))" }.sorted())
+            }
+            #expect(asked[0] == asked[1], "\(name)")
+            #expect(!asked[0].isEmpty)
+        }
+        withExtendedLifetime(test) {}
+    }
+
     @Test("a manifest that refers to it misses it", arguments: StoreKind.allCases)
     func referring(kind: StoreKind) async throws {
         try await withTenants(on: kind) { (mine, _, _) async throws in

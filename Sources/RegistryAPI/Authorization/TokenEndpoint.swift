@@ -49,7 +49,11 @@ struct TokenEndpoint {
         let authentication = try await authenticate(asked.proof, request)
         exchange.caller = access.caller(authentication)
         try access.limits(of: exchange.caller, request)?.admit()
-        return try await answer(asked, authentication, exchange.caller)
+        do {
+            return try await answer(asked, authentication, exchange.caller)
+        } catch is AuthenticationError {
+            throw TokenRequest.invalid("the scopes, or the identity's groups and claims, are more than fit in a token")
+        }
     }
 
     private func form(_ request: Request) async throws -> String {

@@ -43,7 +43,7 @@ enum Forwarding {
     /// The rightmost hop that is no proxy, or the last proxy whose word can be followed.
     private static func client(_ hops: [Hop], _ proxies: [Network], _ peer: Origin) -> Origin {
         var origin = peer
-        for hop in hops.suffix(maximumHops).reversed() {
+        for hop in hops.reversed() {
             guard let address = hop.address else { break }
             origin = Origin(address: address.text, isSecure: hop.proto.flatMap { isSecure($0[...]) })
             if !isProxy(address, proxies) { break }
@@ -65,16 +65,16 @@ enum Forwarding {
 
     // MARK: Fields
 
-    /// The list of `X-Forwarded-For`, in order; several fields are one list.
+    /// The last of `X-Forwarded-For`, in order; several fields are one list.
     static func hops(forwardedFor values: [String]) -> [Hop] {
-        values.flatMap { $0.split(separator: ",", omittingEmptySubsequences: false) }.map {
+        values.flatMap { $0.split(separator: ",", omittingEmptySubsequences: false) }.suffix(maximumHops).map {
             Hop(address: address(trimmed($0)))
         }
     }
 
-    /// The elements of `Forwarded`, in order; one that is malformed is a hop nobody knows.
+    /// The last elements of `Forwarded`, in order; one that is malformed is a hop nobody knows.
     static func hops(forwarded values: [String]) -> [Hop] {
-        values.flatMap { split($0[...], at: ",") }.map { element in
+        values.flatMap { split($0[...], at: ",") }.suffix(maximumHops).map { element in
             var hop = Hop()
             var seen: Set<String> = []
             for pair in split(element, at: ";") where !trimmed(pair).isEmpty {

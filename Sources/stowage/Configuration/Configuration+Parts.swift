@@ -78,6 +78,17 @@ extension Configuration {
         return kept
     }
 
+    /// What a server takes up that goes on listening where `running` says. Throws a `ConfigurationError` if that lets
+    /// everybody in where only the configuration as a whole would not.
+    func takenUp(by running: Configuration) throws(ConfigurationError) -> Configuration {
+        let kept = keepingWhatNeedsRestart(of: running)
+        let problems = kept.listenerProblems(places.place)
+        guard problems.isEmpty else {
+            throw ConfigurationError(problems.map { "\($0); until its next start the server listens there" })
+        }
+        return kept
+    }
+
     /// The settings that differ and are read only at the start.
     func settingsThatNeedRestart(comparedTo other: Configuration) -> [String] {
         var names: [String] = []

@@ -34,6 +34,15 @@ struct IssuerTests {
         #expect(await refusal(issuer, other) != nil)
     }
 
+    @Test("a required value is that text, not one that looks the same")
+    func requiredSpelling() async throws {
+        let key = try await TestKey.es256("k")
+        let server = try TestIssuer(key)
+        let issuer = try server.issuer { $0.requiredClaims = ["team": "K"] }
+        #expect(await refusal(issuer, try key.token(server.payload(#","team":["J","K"]"#))) == nil)
+        #expect(await refusal(issuer, try key.token(server.payload(#","team":"\u212a""#))) != nil)
+    }
+
     @Test("Kubernetes: an audience in a list, nested claims, no typ")
     func kubernetes() async throws {
         let key = try await TestKey.rs256("k8s")

@@ -85,6 +85,10 @@ final class AccessFixture: Sendable {
 
     /// A token the registry could have given out.
     func token(_ identity: Identity, _ scopes: String...) async throws -> (String, String) {
+        try await token(identity, scopes)
+    }
+
+    func token(_ identity: Identity, _ scopes: [String]) async throws -> (String, String) {
         let scopes = try scopes.map { text in
             let parts = text.split(separator: ":")
             return TokenScope(

@@ -105,7 +105,19 @@ struct Probe {
         ] {
             probes.append(Probe(method: "DELETE", target: "/v2/\(name)/\(rest)", needs: [[("delete", tag)]]))
         }
-        return probes
+        return probes + unusual(name)
+    }
+
+    /// Methods that their endpoints do not have: who may not do anything learns no more of them, either.
+    private static func unusual(_ name: String) -> [Probe] {
+        ["POST", "PATCH", "OPTIONS", "TRACE", "FLY", "get"].flatMap { method in
+            [
+                ("manifests/\(absent)", [[("push", nil)]]),
+                ("manifests/dev-1", [[("push", nil)], [("push", "dev-1"), ("overwrite", "dev-1")]]),
+                ("blobs/\(absent)", [[("delete", nil)]]), ("tags/list", [[("pull", nil)]]),
+                ("referrers/\(absent)", [[("pull", nil)]]),
+            ].map { Probe(method: method, target: "/v2/\(name)/\($0.0)", needs: $0.1) }
+        }
     }
 }
 

@@ -98,6 +98,54 @@ struct SharedBlobTests {
         }
     }
 
+    @Test("nor of a manifest: as manifest, blob, child or subject", arguments: StoreKind.allCases)
+    func manifests(_ kind: StoreKind) async throws {
+        try await withForeign(on: kind) { (server, _) async throws in
+            let alice = RegistryClient(port: server.port, fields: [basic("alice")])
+            let bob = RegistryClient(port: server.port, fields: [basic("bob")])
+            // By digest, so that its bytes are among the blobs, too.
+            let there = try await alice.pushImage(1, to: "secret/x")
+            let own = try await alice.pushImage(2, to: "secret/x", subject: there)
+            try await bob.push(.emptyJSON, to: "team/app")
+            let missing = Content.image(3)
+            let requests: [(String, (Digest) -> String)] = [
+                ("GET", { "/v2/team/app/manifests/\($0)" }), ("HEAD", { "/v2/team/app/manifests/\($0)" }),
+                ("DELETE", { "/v2/team/app/manifests/\($0)" }), ("GET", { "/v2/team/app/blobs/\($0)" }),
+                ("HEAD", { "/v2/team/app/blobs/\($0)" }), ("GET", { "/v2/team/app/referrers/\($0)" }),
+                ("POST", { "/v2/team/app/blobs/uploads/?digest=\($0)" }),
+                ("GET", { "/v2/secret/x/referrers/\($0)" }), ("DELETE", { "/v2/secret/x/manifests/\($0)" }),
+            ]
+            for (method, target) in requests {
+                let one = try await bob.send(method, target(there.digest), [], .counted([]))
+                let other = try await bob.send(method, target(missing.digest), [], .counted([]))
+                #expect(shown(one, there) == shown(other, missing), "\(method) \(target(there.digest))")
+            }
+            for content in [there, missing] {
+                let mount = "/v2/team/app/blobs/uploads/?mount=\(content.digest)"
+                #expect(try await bob.send("POST", mount, [], .counted([])).status == 202)
+                let index: JSON = [
+                    "schemaVersion": 2, "mediaType": .string(MediaType.ociIndex.string),
+                    "manifests": .array([content.descriptor(MediaType.ociManifest.string)]),
+                ]
+                let parent = Content(index.bytes)
+                let reply = try await bob.put(parent, to: "team/app", type: MediaType.ociIndex.string)
+                #expect(reply.status == 400 && reply.codes == ["MANIFEST_BLOB_UNKNOWN"])
+                // A subject need not exist, and nothing tells whether it does.
+                let about = Content.image(4, subject: content)
+                #expect(try await bob.put(about, to: "team/app").status == 201)
+                let list = try await bob.get("/v2/team/app/referrers/\(content.digest)")
+                #expect(list.text.contains(about.digest.string) && !list.text.contains(own.digest.string))
+                #expect(try await bob.get("/v2/team/app/manifests/\(content.digest)").status == 404)
+            }
+            let list = try await alice.get("/v2/secret/x/referrers/\(there.digest)")
+            let others = Content.image(4, subject: there)
+            #expect(list.text.contains(own.digest.string) && !list.text.contains(others.digest.string))
+            #expect(try await alice.get("/v2/secret/x/manifests/\(there.digest)").body == there.bytes)
+            alice.close()
+            bob.close()
+        }
+    }
+
     @Test("no cache and no shared fetch gives it away, and a deletion is seen through all of them")
     func caches() async throws {
         try await withForeign(cached: true) { (server, _) async throws in

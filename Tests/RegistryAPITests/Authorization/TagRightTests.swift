@@ -56,6 +56,31 @@ struct TagRightTests {
         }
     }
 
+    /// Who pulls by digest gets the type as well, and some clients refuse a manifest of another.
+    @Test("create-only: a manifest that is there keeps its type", arguments: StoreKind.allCases)
+    func types(_ kind: StoreKind) async throws {
+        try await withServer(on: kind) { (server, _) async throws in
+            let config = Content.emptyJSON.descriptor(MediaType.emptyJSON.string)
+            let manifest = Content((["schemaVersion": 2, "config": config, "layers": []] as JSON).bytes)
+            let target = "/v2/r/manifests/\(manifest.digest)"
+            func push(_ type: MediaType, _ query: String, as who: String) async throws -> Int {
+                try await server.client.send(
+                    "PUT", target + query, [basic(who), ("Content-Type", type.string)], .counted(manifest.bytes)
+                ).status
+            }
+            func type() async throws -> String? {
+                try await server.client.get(target, [basic("alice")])["Content-Type"]
+            }
+            #expect(try await push(.ociManifest, "", as: "bob") == 201)
+            for query in ["", "?tag=typed", "?tag=typed"] {
+                #expect(try await push(.dockerManifest, query, as: "bob") == 201)
+                #expect(try await type() == MediaType.ociManifest.string)
+            }
+            #expect(try await push(.dockerManifest, "", as: "alice") == 201)
+            #expect(try await type() == MediaType.dockerManifest.string)
+        }
+    }
+
     @Test("tags of one kind only", arguments: StoreKind.allCases)
     func patterns(_ kind: StoreKind) async throws {
         try await withServer(on: kind) { (server, _) async throws in

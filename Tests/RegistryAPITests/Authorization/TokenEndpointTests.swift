@@ -132,6 +132,20 @@ struct TokenEndpointTests {
         }
     }
 
+    @Test("scopes that do not fit in a token")
+    func large() async throws {
+        try await withServer { (server, _) async throws in
+            let names = (0..<60).map { "\($0)/" + String(repeating: "a", count: 200) }
+            let form = "grant_type=password&username=alice&password=pw-alice&scope="
+            let scopes = names.map { "repository:\($0):pull" }.joined(separator: "+")
+            let reply = try await post(server, form + scopes)
+            #expect(reply.status == 400 && reply.text.contains("more than fit in a token"))
+            // Nothing is granted of them, so that they take no room.
+            let bob = form.replacingOccurrences(of: "alice", with: "bob") + scopes
+            #expect(try await post(server, bob).status == 200)
+        }
+    }
+
     @Test("a refresh token gets other tokens until the password changes, and opens nothing itself")
     func refresh() async throws {
         try await withServer { (server, fixture) async throws in

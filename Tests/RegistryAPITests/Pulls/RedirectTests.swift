@@ -1,3 +1,4 @@
+import Access
 import OCI
 import Registry
 import RegistryAPI
@@ -68,6 +69,30 @@ struct RedirectTests {
             store.urlPrefix.change { $0 = nil }
             #expect(try await server.client.get(content.target).body == content.bytes)
             #expect(try await server.client.get(content.target, [("Range", "bytes=5-9")]).status == 206)
+        }
+    }
+
+    @Test("a URL is made only after the rules have let the client through, and never for a HEAD")
+    func authorized() async throws {
+        let fixture = try AccessFixture(
+            try Policy("allow pull to user:alice", "allow pull to user:bob in team/**", "allow push to user:carol"))
+        try await withStore { (server, store) async throws in
+            server.handler.settings.access = fixture.controller
+            let elsewhere = content.target.replacing("/v2/repo/", with: "/v2/team/repo/")
+            for (who, target, status) in [
+                (nil, content.target, 401), ("bob", content.target, 403), ("carol", content.target, 403),
+                ("bob", elsewhere, 404), ("erin", elsewhere, 403),
+            ] {
+                for fields in [[], [("Range", "bytes=0-9")], [("If-None-Match", "*")]] {
+                    let reply = try await server.client.get(target, (who.map { [basic($0)] } ?? []) + fields)
+                    #expect(reply.status == status && reply["Location"] == nil, "\(who ?? "") \(target)")
+                }
+            }
+            let alice = [basic("alice")]
+            #expect(try await server.client.send("HEAD", content.target, alice).status == 200)
+            #expect(store.log.value.urls == 0)
+            #expect(try await server.client.get(content.target, alice).status == 307)
+            #expect(store.log.value.urls == 1)
         }
     }
 

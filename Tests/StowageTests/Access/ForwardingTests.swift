@@ -97,6 +97,15 @@ import Testing
         #expect(origin.address == "10.0.0.2")
     }
 
+    @Test func ofALongListOnlyTheEndIsRead() {
+        let list = String(repeating: "1.2.3.4,", count: 4_000) + "5.6.7.8"
+        #expect(Forwarding.hops(forwardedFor: [list]).count == 32)
+        #expect(Forwarding.hops(forwardedFor: [list]).last?.address == IPAddress("5.6.7.8"))
+        let elements = String(repeating: "for=1.2.3.4,", count: 4_000) + "for=5.6.7.8"
+        #expect(Forwarding.hops(forwarded: [elements]).count == 32)
+        #expect(Forwarding.hops(forwarded: [elements]).last?.address == IPAddress("5.6.7.8"))
+    }
+
     // MARK: Networks
 
     @Test(arguments: [

@@ -118,6 +118,27 @@ import Testing
         }
     }
 
+    /// The listeners are those of the start, so the access rules may not be only those of others.
+    @Test func aReloadDoesNotOpenAListenerThatStays() async throws {
+        let authority = try await CertificateAuthority()
+        let pair = try await authority.issue("server")
+        let tls = "tls: {listen: '0.0.0.0:0', certificate: \(pair.certificate), key: \(pair.key)"
+        for closed in [
+            "\(tls)}\naccess: {htpasswd: {file: '@/users'}}\n",
+            "\(tls), clientCA: \(authority.certificate), clientCertificates: optional}\n",
+        ] {
+            let folder = try ConfigurationFolder(closed, ["users": SampleAccount.file])
+            try await withServerProcess(["--config", folder.path]) { server in
+                let upload = "/v2/app/blobs/uploads/"
+                try await server.client.expect(401, "POST", upload, [], .counted([]))
+                try folder.write("readOnly: false\n", to: "stowage.yaml")
+                server.process.send(SIGHUP)
+                try await eventually { server.process.errors.lines.contains { $0.contains("reloaded") } }
+                try await server.client.expect(401, "POST", upload, [], .counted([]))
+            }
+        }
+    }
+
     /// As a secret that Kubernetes mounts is replaced.
     @Test func alinkThatPointsToANewPairIsEnough() async throws {
         let authority = try await CertificateAuthority()
