@@ -65,13 +65,32 @@ package final class AccessController: Sendable {
         }
     }
 
-    /// Nil if the caller may see what concerns the whole server; else the answer to send.
-    package func adminRefusal(to request: Request) async throws -> Response? {
+    /// Nil if the caller may see what concerns the whole server; else the answer to send, which the audit log has then.
+    /// `label`: what it calls the endpoint.
+    package func adminRefusal(to request: Request, _ label: StaticString) async throws -> Response? {
+        var exchange = RegistryExchange()
+        exchange.label = label
+        do {
+            exchange.caller = try await caller(of: request)
+            try exchange.caller.requireAdmin()
+            return nil
+        } catch var refusal as AccessRefusal {
+            // Also where the credentials were refused before anybody asked what they are for.
+            refusal.action = .admin
+            exchange.refusal = refusal
+            let response = response(to: refusal, request)
+            audit(exchange, request, response.status)
+            return response
+        }
+    }
+
+    /// Whether the caller may see what concerns the whole server: for an answer that others get, too, only shorter.
+    package func isAdmin(_ request: Request) async throws -> Bool {
         do {
             try await caller(of: request).requireAdmin()
-            return nil
-        } catch let refusal as AccessRefusal {
-            return response(to: refusal, request)
+            return true
+        } catch is AccessRefusal {
+            return false
         }
     }
 
