@@ -11,9 +11,12 @@ struct IssuerEntry: Entry {
 
     /// Where the name stands.
     let place: String
+    /// Where the `iss` of its tokens stands.
+    let issuerPlace: String
     let settings: Issuer.Settings
 
     var name: String { settings.name }
+    var issuer: String { settings.issuer }
 
     init?(_ node: Node, key: Node?, _ reader: inout EntryReader) {
         let pairs = reader.pairs(node, known: Self.keys)
@@ -50,6 +53,7 @@ struct IssuerEntry: Entry {
         }
         self.settings = settings
         place = reader.place(pairs["name"]?.value ?? node)
+        issuerPlace = reader.place(pairs["issuer"]?.value ?? node)
     }
 
     private static func algorithms(_ node: Node, _ reader: inout EntryReader) -> Set<Issuer.Algorithm> {

@@ -100,6 +100,29 @@ import Testing
             "@:3: access.issuers: name: \"c/i\" is not made of letters, digits, '-', '_' and '.'"),
     ]
 
+    /// Names that would stand for something else, and issuers whose tokens could not be told apart.
+    static let clashes =
+        ["cert", "robot", "anonymous", "authenticated", "everybody", "user", "group", "claim"].map { name in
+            Wrong(
+                "access:\n  issuers:\n    - issuer: https://a\n      audience: x\n      name: \(name)\n",
+                "@:5: access.issuers: name: \"\(name)\" has a meaning of its own in names and rules; choose another")
+        } + [
+            Wrong(
+                """
+                access:
+                  issuers:
+                    - {name: one, issuer: 'https://a', audience: x}
+                    - name: two
+                      issuer: https://a
+                      audience: y
+
+                """,
+                """
+                @:5: access.issuers: issuer: that of one is the same, so that tokens of the two cannot be told apart; \
+                make one entry of them
+                """)
+        ]
+
     static let rules = [
         Wrong(
             "access:\n  groups:\n    dev: [alice]\n  rules:\n    - who:\n        - group:dev\n        - group:devs\n      allow: pull\n",
@@ -163,7 +186,7 @@ import Testing
         Wrong("audit: x\n", "@:1: audit: expected a group of settings, not a value"),
     ]
 
-    @Test(arguments: listeners + entries + issuers + rules + values)
+    @Test(arguments: listeners + entries + issuers + clashes + rules + values)
     func says(_ wrong: ConfigurationComplaintsTests.Wrong) throws {
         let file = try TemporaryFile(wrong.text)
         #expect(ConfigurationComplaintsTests.complaints(file.path) == wrong.complaints)
