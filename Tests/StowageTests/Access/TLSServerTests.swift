@@ -20,20 +20,6 @@ import Testing
         }
     }
 
-    /// A program's output and end.
-    private struct ProcessRun {
-        let output: String
-        let errors: String
-        let ending: ProcessEnding
-
-        init(_ command: [String]) async throws {
-            let process = try ChildProcess(command, environment: ServerProcess.environment())
-            ending = try await process.end()
-            try await eventually { process.output.isAtEnd && process.errors.isAtEnd }
-            (output, errors) = (process.output.text, process.errors.text)
-        }
-    }
-
     private func serve(
         _ certificate: String, _ key: String, _ authority: CertificateAuthority,
         _ body: (Served) async throws -> Void
