@@ -46,6 +46,15 @@ package final class Issuer: Sendable {
         _ = try await IssuerKeySource(settings: settings, http: http).fetch()
     }
 
+    /// Reads the file of keys that the settings name; throws what is wrong with it. Not for event loops.
+    package static func checkKeysFile(_ settings: Settings) async throws(IssuerError) {
+        _ = try await IssuerKeySource.keys(inFileOf: settings)
+    }
+
+    /// Fetches the keys again, because they are others now; throws why they are not to be had, and then those from
+    /// before stay. Not for event loops. `now` in seconds since 1970.
+    package func reloadKeys(now: Int) async throws(IssuerError) { try await keys.reload(now: now) }
+
     /// Whether `token` (a compact JWS) says that it is from this issuer; proves nothing.
     package func isNamed(in token: String) -> Bool {
         guard token.utf8.count <= CompactJWS.maximumLength else { return false }

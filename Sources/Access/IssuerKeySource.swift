@@ -17,19 +17,32 @@ struct IssuerKeySource: Sendable {
 
     /// The keys as they are now. May read files: not for event loops.
     func fetch() async throws(IssuerError) -> IssuerKeySet {
+        if !settings.keysFile.isEmpty { return try await Self.keys(inFileOf: settings) }
+        let (url, text) = try await text()
+        return try await Self.keys(text, from: url.string, settings)
+    }
+
+    /// The keys in the file that the settings name, as they are now. Reads the file: not for event loops.
+    static func keys(inFileOf settings: Issuer.Settings) async throws(IssuerError) -> IssuerKeySet {
+        let path = settings.keysFile
+        return try await keys(try read(path, limit: IssuerKeySet.maximumLength), from: path, settings)
+    }
+
+    private static func keys(
+        _ text: [UInt8], from place: String, _ settings: Issuer.Settings
+    ) async throws(IssuerError) -> IssuerKeySet {
         do throws(IssuerError) {
-            return try await IssuerKeySet(try await text(), algorithms: settings.algorithms)
+            return try await IssuerKeySet(text, algorithms: settings.algorithms)
         } catch {
-            throw IssuerError("issuer \(settings.name): \(error)")
+            throw IssuerError("\(place): \(error)")
         }
     }
 
-    private func text() async throws(IssuerError) -> [UInt8] {
-        if !settings.keysFile.isEmpty { return try Self.read(settings.keysFile, limit: IssuerKeySet.maximumLength) }
+    private func text() async throws(IssuerError) -> (url: IssuerURL, text: [UInt8]) {
         let configured = settings.keysURL.isEmpty ? settings.issuer : settings.keysURL
         guard let trusted = IssuerURL(configured) else { throw IssuerError("\(configured) is no https URL") }
         let url = try await settings.keysURL.isEmpty ? discover(trusted) : trusted
-        return try await get(url, trusted: trusted.origin, limit: IssuerKeySet.maximumLength)
+        return (url, try await get(url, trusted: trusted.origin, limit: IssuerKeySet.maximumLength))
     }
 
     /// The address of the keys, as the issuer's own document gives it.
@@ -90,9 +103,12 @@ struct IssuerKeySource: Sendable {
                 try Posix.call("open", subject: path) { open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) })
             bytes = try OpenFile(descriptor, size: 0).read(at: 0, count: limit + 1)
         } catch {
-            throw IssuerError("\(error)")
+            let reason = String(cString: strerror(error.code))
+            throw IssuerError("\(path): cannot be read (\(reason)): check path and permissions")
         }
-        guard bytes.count <= limit else { throw IssuerError("\(path) is larger than \(limit) bytes") }
+        guard bytes.count <= limit else {
+            throw IssuerError("\(path): larger than \(limit) bytes: give the issuer's keys only")
+        }
         return bytes
     }
 }

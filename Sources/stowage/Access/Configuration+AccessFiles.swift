@@ -14,7 +14,7 @@ extension Configuration {
 
     /// Reads every file of certificates, keys and accounts. Throws a `ConfigurationError` with all that is wrong; returns
     /// what will be wrong soon. Blocks.
-    func checkAccessFiles() throws(ConfigurationError) -> [String] {
+    func checkAccessFiles() async throws(ConfigurationError) -> [String] {
         var problems: [String] = []
         func check(_ body: () throws(ConfigurationError) -> Void) {
             do throws(ConfigurationError) { try body() } catch { problems += error.problems }
@@ -37,7 +37,29 @@ extension Configuration {
                 try at(["tokens", "keyFile"]) { _ = try SigningKeyFile.read(keys) }
             }
         }
+        for entry in access.issuers.all where entry.hasKeysFile {
+            do throws(ConfigurationError) {
+                try await entry.naming { () async throws(IssuerError) in
+                    try await Issuer.checkKeysFile(entry.settings)
+                }
+            } catch {
+                problems += error.problems
+            }
+        }
         guard problems.isEmpty else { throw ConfigurationError(problems) }
         return notices
+    }
+}
+
+extension IssuerEntry {
+    var hasKeysFile: Bool { !settings.keysFile.isEmpty }
+
+    /// Runs `body`, which reads the file of keys; its error gets the place of the setting that names the file.
+    func naming(_ body: () async throws(IssuerError) -> Void) async throws(ConfigurationError) {
+        do throws(IssuerError) {
+            try await body()
+        } catch {
+            throw ConfigurationError("\(keysFilePlace): access.issuers: keysFile: \(error)")
+        }
     }
 }

@@ -13,6 +13,8 @@ struct IssuerEntry: Entry {
     let place: String
     /// Where the `iss` of its tokens stands.
     let issuerPlace: String
+    /// Where its file of keys is named.
+    let keysFilePlace: String
     let settings: Issuer.Settings
 
     var name: String { settings.name }
@@ -54,6 +56,7 @@ struct IssuerEntry: Entry {
         self.settings = settings
         place = reader.place(pairs["name"]?.value ?? node)
         issuerPlace = reader.place(pairs["issuer"]?.value ?? node)
+        keysFilePlace = reader.place(pairs["keysFile"]?.value ?? node)
     }
 
     private static func algorithms(_ node: Node, _ reader: inout EntryReader) -> Set<Issuer.Algorithm> {

@@ -138,6 +138,74 @@ import Testing
         }
     }
 
+    @Test func otherKeysInAnIssuersFileCountWithoutASignal() async throws {
+        try await serve { served in
+            let old = served.bearer(try await served.ci.token(of: Self.issuer))
+            let next = try await TokenIssuer("two")
+            let new = served.bearer(try await next.token(of: Self.issuer))
+            #expect(try await served.push("named/app", old) == 202)
+            try served.folder.write(#"{"keys":[]}"#, to: "issuer")
+            let line = try await served.server.logged("error the key file of issuer ci has changed and cannot be used")
+            #expect(line.contains("\(served.folder.file("issuer")): none of the 0 keys is a public key"))
+            #expect(try await served.push("named/app", old) == 202)
+            try served.folder.write(next.keys, to: "issuer")
+            try await served.server.logged("notice the key file of issuer ci has changed and was read again")
+            // Tokens that were accepted before are forgotten with the key that had signed them.
+            #expect(try await served.push("named/app", old) == 401)
+            #expect(try await served.push("named/app", new) == 202)
+            #expect(served.server.process.errors.lines.count { $0.contains("error the key file") } == 1)
+            // A reload of the settings reads it, too, and a bad one changes nothing.
+            try served.folder.write("{", to: "issuer")
+            served.server.process.send(SIGHUP)
+            try await served.server.logged("not reloaded: \(served.folder.path):9: access.issuers: keysFile: ")
+            #expect(try await served.push("named/app", new) == 202)
+        }
+    }
+
+    /// What `serve` and `check-config` say of files of keys that are no use.
+    @Test func keysThatCannotBeUsedAreASentenceBeforeTheSocketOpens() async throws {
+        let keys = try await TokenIssuer().keys
+        let cases = [
+            ("@/none", "", "", "@/none: cannot be read (No such file or directory): check path and permissions"),
+            ("@", "", "", "@: cannot be read (Is a directory): check path and permissions"),
+            ("@/keys", "keys", "", "@/keys: no JWK Set: expected a JSON object with a list \"keys\""),
+            (
+                "@/keys", #"{"keys":[{"kty":"oct","k":"AAAA"}]}"#, "",
+                "@/keys: none of the 1 keys is a public key for ES256, RS256: give others, or set algorithms"
+            ),
+            (
+                "@/keys", keys, "algorithms: [EdDSA]",
+                "@/keys: none of the 1 keys is a public key for EdDSA: give others, or set algorithms"
+            ),
+            (
+                "@/keys", String(repeating: " ", count: 300_000), "",
+                "@/keys: larger than 262144 bytes: give the issuer's keys only"
+            ),
+        ]
+        for (path, content, more, complaint) in cases {
+            let text = """
+                access:
+                  issuers:
+                  - name: ci
+                    issuer: any
+                    audience: registry
+                    keysFile: '\(path)'
+                    \(more)
+
+                """
+            let folder = try ConfigurationFolder(text, ["keys": content])
+            let sentence = "\(folder.path):6: access.issuers: keysFile: \(complaint)"
+                .replacing("@", with: folder.directory.path)
+            for arguments in [
+                ["check-config", folder.path],
+                ["serve", "--listen", "127.0.0.1:0", "--storage", folder.file("data"), "--config", folder.path],
+            ] {
+                let run = try await ProgramRun(arguments)
+                #expect(run.failed(saying: sentence), "\(run)")
+            }
+        }
+    }
+
     @Test func anIssuerThatIsDownTakesNobodyElseWithIt() async throws {
         try await serve { served in
             let client = served.server.client
