@@ -24,6 +24,8 @@ package final class AccessController: Sendable {
         package var clientAddress: @Sendable (Request) -> String = { $0.peer }
         /// How much each caller may ask of this server; nil for as much as it can do.
         package var limits: RequestLimits?
+        /// Entries of a list that are looked at for one page, whether its reader may see them or not.
+        package var looksForPage = 20_000
         /// Told of every request that changed something or was refused.
         package var audit: (@Sendable (AuditEvent) -> Void)?
 
