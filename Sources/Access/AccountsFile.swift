@@ -1,5 +1,3 @@
-import EventLoop
-import Glibc
 import OpenSSL
 import Synchronization
 
@@ -56,19 +54,12 @@ enum AccountsFileBytes {
     /// In bytes; some 12,000 users, or 4,000 robots.
     static let limit = 1 << 20
 
-    /// Reads the whole file. Blocks. Throws `AccountsFileError` or `SystemCallError`, which both name the path.
-    static func read(_ path: String) throws -> [UInt8] {
-        // Not blocking, so that a named pipe is an error instead of a wait for ever.
-        let descriptor = OwnedDescriptor(
-            try Posix.call("open", subject: path) { open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) })
-        let bytes: [UInt8]
-        do throws(SystemCallError) {
-            // One byte more than the limit tells that there are more.
-            bytes = try OpenFile(descriptor, size: 0).read(at: 0, count: limit + 1)
+    /// Reads the whole file. Blocks.
+    static func read(_ path: String) throws(AccountsFileError) -> [UInt8] {
+        do throws(UnreadableFile) {
+            return try SmallFile.bytes(of: path, limit: limit)
         } catch {
-            throw SystemCallError("read", code: error.code, subject: path)
+            throw AccountsFileError(error.description)
         }
-        guard bytes.count <= limit else { throw AccountsFileError("\(path) is larger than \(limit) bytes") }
-        return bytes
     }
 }

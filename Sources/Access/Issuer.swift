@@ -46,9 +46,26 @@ package final class Issuer: Sendable {
         _ = try await IssuerKeySource(settings: settings, http: http).fetch()
     }
 
-    /// Reads the file of keys that the settings name; throws what is wrong with it. Not for event loops.
-    package static func checkKeysFile(_ settings: Settings) async throws(IssuerError) {
-        _ = try await IssuerKeySource.keys(inFileOf: settings)
+    /// What is wrong with the files that the settings name, each with the name of its setting. Reads them: not for event
+    /// loops.
+    package static func fileProblems(_ settings: Settings) async -> [(setting: String, problem: IssuerError)] {
+        var problems: [(setting: String, problem: IssuerError)] = []
+        do throws(IssuerError) {
+            if !settings.keysFile.isEmpty { _ = try await IssuerKeySource.keys(inFileOf: settings) }
+        } catch {
+            problems.append(("keysFile", error))
+        }
+        do throws(IssuerError) {
+            if !settings.caFile.isEmpty { try IssuerKeySource.checkCAFile(settings) }
+        } catch {
+            problems.append(("caFile", error))
+        }
+        do throws(IssuerError) {
+            if !settings.tokenFile.isEmpty { try IssuerKeySource.checkTokenFile(settings) }
+        } catch {
+            problems.append(("tokenFile", error))
+        }
+        return problems
     }
 
     /// Fetches the keys again, because they are others now; throws why they are not to be had, and then those from

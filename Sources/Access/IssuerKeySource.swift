@@ -1,5 +1,3 @@
-import EventLoop
-import Glibc
 import HTTPClient
 import OCI
 
@@ -78,8 +76,7 @@ struct IssuerKeySource: Sendable {
     private func get(_ url: IssuerURL, trusted: String, limit: Int) async throws(IssuerError) -> [UInt8] {
         var fields = [(name: "Accept", value: "application/json")]
         if !settings.tokenFile.isEmpty, url.origin == trusted {
-            let token = String(decoding: try Self.read(settings.tokenFile, limit: Self.tokenLimit), as: UTF8.self)
-            fields.append((name: "Authorization", value: "Bearer " + token.filter { !$0.isWhitespace }))
+            fields.append((name: "Authorization", value: "Bearer \(try Self.token(settings))"))
         }
         let request = HTTPRequest(
             url: url.string, fields: fields, limits: limits,
@@ -96,19 +93,36 @@ struct IssuerKeySource: Sendable {
 
     /// The whole of a file. Blocks.
     private static func read(_ path: String, limit: Int) throws(IssuerError) -> [UInt8] {
-        let bytes: [UInt8]
-        do throws(SystemCallError) {
-            // Not blocking, so that a named pipe is an error instead of a wait for ever.
-            let descriptor = OwnedDescriptor(
-                try Posix.call("open", subject: path) { open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) })
-            bytes = try OpenFile(descriptor, size: 0).read(at: 0, count: limit + 1)
+        do throws(UnreadableFile) {
+            return try SmallFile.bytes(of: path, limit: limit)
         } catch {
-            let reason = String(cString: strerror(error.code))
-            throw IssuerError("\(path): cannot be read (\(reason)): check path and permissions")
+            throw IssuerError(error.description)
         }
-        guard bytes.count <= limit else {
-            throw IssuerError("\(path): larger than \(limit) bytes: give the issuer's keys only")
+    }
+}
+
+// MARK: Files
+
+extension IssuerKeySource {
+    /// Bundles of all public authorities have some 250 KB.
+    private static let authoritiesLimit = 8 << 20
+
+    /// Reads the file of authorities that the settings name; throws what is wrong with it. Blocks.
+    static func checkCAFile(_ settings: Issuer.Settings) throws(IssuerError) {
+        let path = settings.caFile
+        guard try String(decoding: read(path, limit: authoritiesLimit), as: UTF8.self).contains("-----BEGIN ") else {
+            throw IssuerError("\(path): no certificate in it: give a PEM file with -----BEGIN CERTIFICATE-----")
         }
-        return bytes
+    }
+
+    /// Reads the file of a token that the settings name; throws what is wrong with it. Blocks.
+    static func checkTokenFile(_ settings: Issuer.Settings) throws(IssuerError) {
+        guard try !token(settings).isEmpty else {
+            throw IssuerError("\(settings.tokenFile): empty: give a file with a token in it")
+        }
+    }
+
+    private static func token(_ settings: Issuer.Settings) throws(IssuerError) -> String {
+        String(decoding: try read(settings.tokenFile, limit: tokenLimit), as: UTF8.self).filter { !$0.isWhitespace }
     }
 }

@@ -57,10 +57,10 @@ final class AccessControl: Sendable {
             shared = try await SharedTokenKeys(configuration, store, old.sharedKeys)
         }
         let fresh = try await blockingWork.run { [self, shared] in try read(configuration, old, shared) }
+        let problems = await configuration.issuerFileProblems
+        guard problems.isEmpty else { throw ConfigurationError(problems) }
         for entry in configuration.access.issuers.all where entry.hasKeysFile {
-            try await entry.naming { () async throws(IssuerError) in
-                try await fresh.issuers[entry.settings]?.reloadKeys(now: time(nil))
-            }
+            try await fresh.issuers[entry.settings]?.reloadKeys(now: time(nil))
         }
         let policy = try configuration.policy()
         parts.withLock { $0 = fresh }

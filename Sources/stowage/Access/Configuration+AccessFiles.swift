@@ -37,29 +37,19 @@ extension Configuration {
                 try at(["tokens", "keyFile"]) { _ = try SigningKeyFile.read(keys) }
             }
         }
-        for entry in access.issuers.all where entry.hasKeysFile {
-            do throws(ConfigurationError) {
-                try await entry.naming { () async throws(IssuerError) in
-                    try await Issuer.checkKeysFile(entry.settings)
-                }
-            } catch {
-                problems += error.problems
-            }
-        }
+        problems += await issuerFileProblems
         guard problems.isEmpty else { throw ConfigurationError(problems) }
         return notices
     }
-}
 
-extension IssuerEntry {
-    var hasKeysFile: Bool { !settings.keysFile.isEmpty }
-
-    /// Runs `body`, which reads the file of keys; its error gets the place of the setting that names the file.
-    func naming(_ body: () async throws(IssuerError) -> Void) async throws(ConfigurationError) {
-        do throws(IssuerError) {
-            try await body()
-        } catch {
-            throw ConfigurationError("\(keysFilePlace): access.issuers: keysFile: \(error)")
+    /// What is wrong with the files of issuers. Reads them: not for event loops.
+    var issuerFileProblems: [String] {
+        get async {
+            var problems: [String] = []
+            for entry in access.issuers.all {
+                problems += await Issuer.fileProblems(entry.settings).map { entry.complaint($0, "\($1)") }
+            }
+            return problems
         }
     }
 }

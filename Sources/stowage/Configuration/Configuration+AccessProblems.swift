@@ -59,8 +59,10 @@ extension Configuration {
         for issuer in access.issuers.all {
             if let other = authorities[issuer.issuer] {
                 problems.append(
-                    "\(issuer.issuerPlace): access.issuers: issuer: that of \(other.onOneLine) is the same, so that "
-                        + "tokens of the two cannot be told apart; make one entry of them")
+                    issuer.complaint(
+                        "issuer",
+                        "that of \(other.onOneLine) is the same, so that tokens of the two cannot be told apart; "
+                            + "make one entry of them"))
             }
             authorities[issuer.issuer] = issuer.name
         }

@@ -81,6 +81,9 @@ import Testing
 
     static let issuers = [
         Wrong(
+            "access:\n  issuers:\n    - name: ci\n      issuer: https://a\n      audience:\n",
+            "@:5: access.issuers: audience: expected a text"),
+        Wrong(
             "access:\n  issuers:\n    - {name: ci, issuer: 'http://ci.example', audience: x}\n",
             """
             @:3: access.issuers: issuer: "http://ci.example" is no https URL; http is for this machine's own addresses \

@@ -162,50 +162,6 @@ import Testing
         }
     }
 
-    /// What `serve` and `check-config` say of files of keys that are no use.
-    @Test func keysThatCannotBeUsedAreASentenceBeforeTheSocketOpens() async throws {
-        let keys = try await TokenIssuer().keys
-        let cases = [
-            ("@/none", "", "", "@/none: cannot be read (No such file or directory): check path and permissions"),
-            ("@", "", "", "@: cannot be read (Is a directory): check path and permissions"),
-            ("@/keys", "keys", "", "@/keys: no JWK Set: expected a JSON object with a list \"keys\""),
-            (
-                "@/keys", #"{"keys":[{"kty":"oct","k":"AAAA"}]}"#, "",
-                "@/keys: none of the 1 keys is a public key for ES256, RS256: give others, or set algorithms"
-            ),
-            (
-                "@/keys", keys, "algorithms: [EdDSA]",
-                "@/keys: none of the 1 keys is a public key for EdDSA: give others, or set algorithms"
-            ),
-            (
-                "@/keys", String(repeating: " ", count: 300_000), "",
-                "@/keys: larger than 262144 bytes: give the issuer's keys only"
-            ),
-        ]
-        for (path, content, more, complaint) in cases {
-            let text = """
-                access:
-                  issuers:
-                  - name: ci
-                    issuer: any
-                    audience: registry
-                    keysFile: '\(path)'
-                    \(more)
-
-                """
-            let folder = try ConfigurationFolder(text, ["keys": content])
-            let sentence = "\(folder.path):6: access.issuers: keysFile: \(complaint)"
-                .replacing("@", with: folder.directory.path)
-            for arguments in [
-                ["check-config", folder.path],
-                ["serve", "--listen", "127.0.0.1:0", "--storage", folder.file("data"), "--config", folder.path],
-            ] {
-                let run = try await ProgramRun(arguments)
-                #expect(run.failed(saying: sentence), "\(run)")
-            }
-        }
-    }
-
     @Test func anIssuerThatIsDownTakesNobodyElseWithIt() async throws {
         try await serve { served in
             let client = served.server.client
