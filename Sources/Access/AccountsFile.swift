@@ -1,5 +1,3 @@
-import EventLoop
-import Glibc
 import OpenSSL
 import Synchronization
 
@@ -56,10 +54,12 @@ enum AccountsFileBytes {
     /// In bytes; some 12,000 users, or 4,000 robots.
     static let limit = 1 << 20
 
-    /// Reads the whole file. Blocks. Throws `AccountsFileError` or `SystemCallError`, which both name the path.
-    static func read(_ path: String) throws -> [UInt8] {
-        let bytes = try OpenFile.bytes(of: path, limit: limit)
-        guard bytes.count <= limit else { throw AccountsFileError("\(path) is larger than \(limit) bytes") }
-        return bytes
+    /// Reads the whole file. Blocks.
+    static func read(_ path: String) throws(AccountsFileError) -> [UInt8] {
+        do throws(UnreadableFile) {
+            return try SmallFile.bytes(of: path, limit: limit)
+        } catch {
+            throw AccountsFileError(error.description)
+        }
     }
 }

@@ -46,6 +46,32 @@ package final class Issuer: Sendable {
         _ = try await IssuerKeySource(settings: settings, http: http).fetch()
     }
 
+    /// What is wrong with the files that the settings name, each with the name of its setting. Reads them: not for event
+    /// loops.
+    package static func fileProblems(_ settings: Settings) async -> [(setting: String, problem: IssuerError)] {
+        var problems: [(setting: String, problem: IssuerError)] = []
+        do throws(IssuerError) {
+            if !settings.keysFile.isEmpty { _ = try await IssuerKeySource.keys(inFileOf: settings) }
+        } catch {
+            problems.append(("keysFile", error))
+        }
+        do throws(IssuerError) {
+            if !settings.caFile.isEmpty { try IssuerKeySource.checkCAFile(settings) }
+        } catch {
+            problems.append(("caFile", error))
+        }
+        do throws(IssuerError) {
+            if !settings.tokenFile.isEmpty { try IssuerKeySource.checkTokenFile(settings) }
+        } catch {
+            problems.append(("tokenFile", error))
+        }
+        return problems
+    }
+
+    /// Fetches the keys again, because they are others now; throws why they are not to be had, and then those from
+    /// before stay. Not for event loops. `now` in seconds since 1970.
+    package func reloadKeys(now: Int) async throws(IssuerError) { try await keys.reload(now: now) }
+
     /// Whether `token` (a compact JWS) says that it is from this issuer; proves nothing.
     package func isNamed(in token: String) -> Bool {
         guard token.utf8.count <= CompactJWS.maximumLength else { return false }

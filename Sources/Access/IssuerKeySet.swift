@@ -27,13 +27,13 @@ struct IssuerKeySet: Sendable {
     /// Reads a set; keys for other purposes, other algorithms than `algorithms` and shared secrets are passed over.
     init(_ text: [UInt8], algorithms: Set<Issuer.Algorithm>) async throws(IssuerError) {
         guard text.count <= Self.maximumLength, String(validating: text, as: UTF8.self) != nil else {
-            throw IssuerError("the keys are longer than \(Self.maximumLength) bytes or no text")
+            throw IssuerError("longer than \(Self.maximumLength) bytes, or no text")
         }
         let document: Document
         do {
             document = try decodeBoundedJSON(Document.self, from: text)
         } catch {
-            throw IssuerError("the keys are no JWK Set: a JSON object with a list \"keys\"")
+            throw IssuerError("no JWK Set: expected a JSON object with a list \"keys\"")
         }
         var keys: [Key] = []
         for entry in document.keys.prefix(Self.maximumCount) {
@@ -43,8 +43,9 @@ struct IssuerKeySet: Sendable {
             }
         }
         guard !keys.isEmpty else {
+            let names = algorithms.map(\.rawValue).sorted().joined(separator: ", ")
             throw IssuerError(
-                "none of the \(document.keys.count) keys is a public key for \(algorithms.map(\.rawValue).sorted())")
+                "none of the \(document.keys.count) keys is a public key for \(names): give others, or set algorithms")
         }
         self.keys = keys
         digest = SHA256.hash(text)

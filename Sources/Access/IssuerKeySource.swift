@@ -1,4 +1,3 @@
-import EventLoop
 import HTTPClient
 import OCI
 
@@ -16,19 +15,32 @@ struct IssuerKeySource: Sendable {
 
     /// The keys as they are now. May read files: not for event loops.
     func fetch() async throws(IssuerError) -> IssuerKeySet {
+        if !settings.keysFile.isEmpty { return try await Self.keys(inFileOf: settings) }
+        let (url, text) = try await text()
+        return try await Self.keys(text, from: url.string, settings)
+    }
+
+    /// The keys in the file that the settings name, as they are now. Reads the file: not for event loops.
+    static func keys(inFileOf settings: Issuer.Settings) async throws(IssuerError) -> IssuerKeySet {
+        let path = settings.keysFile
+        return try await keys(try read(path, limit: IssuerKeySet.maximumLength), from: path, settings)
+    }
+
+    private static func keys(
+        _ text: [UInt8], from place: String, _ settings: Issuer.Settings
+    ) async throws(IssuerError) -> IssuerKeySet {
         do throws(IssuerError) {
-            return try await IssuerKeySet(try await text(), algorithms: settings.algorithms)
+            return try await IssuerKeySet(text, algorithms: settings.algorithms)
         } catch {
-            throw IssuerError("issuer \(settings.name): \(error)")
+            throw IssuerError("\(place): \(error)")
         }
     }
 
-    private func text() async throws(IssuerError) -> [UInt8] {
-        if !settings.keysFile.isEmpty { return try Self.read(settings.keysFile, limit: IssuerKeySet.maximumLength) }
+    private func text() async throws(IssuerError) -> (url: IssuerURL, text: [UInt8]) {
         let configured = settings.keysURL.isEmpty ? settings.issuer : settings.keysURL
         guard let trusted = IssuerURL(configured) else { throw IssuerError("\(configured) is no https URL") }
         let url = try await settings.keysURL.isEmpty ? discover(trusted) : trusted
-        return try await get(url, trusted: trusted.origin, limit: IssuerKeySet.maximumLength)
+        return (url, try await get(url, trusted: trusted.origin, limit: IssuerKeySet.maximumLength))
     }
 
     /// The address of the keys, as the issuer's own document gives it.
@@ -64,8 +76,7 @@ struct IssuerKeySource: Sendable {
     private func get(_ url: IssuerURL, trusted: String, limit: Int) async throws(IssuerError) -> [UInt8] {
         var fields = [(name: "Accept", value: "application/json")]
         if !settings.tokenFile.isEmpty, url.origin == trusted {
-            let token = String(decoding: try Self.read(settings.tokenFile, limit: Self.tokenLimit), as: UTF8.self)
-            fields.append((name: "Authorization", value: "Bearer " + token.filter { !$0.isWhitespace }))
+            fields.append((name: "Authorization", value: "Bearer \(try Self.token(settings))"))
         }
         let request = HTTPRequest(
             url: url.string, fields: fields, limits: limits,
@@ -82,13 +93,36 @@ struct IssuerKeySource: Sendable {
 
     /// The whole of a file. Blocks.
     private static func read(_ path: String, limit: Int) throws(IssuerError) -> [UInt8] {
-        let bytes: [UInt8]
-        do throws(SystemCallError) {
-            bytes = try OpenFile.bytes(of: path, limit: limit)
+        do throws(UnreadableFile) {
+            return try SmallFile.bytes(of: path, limit: limit)
         } catch {
-            throw IssuerError("\(error)")
+            throw IssuerError(error.description)
         }
-        guard bytes.count <= limit else { throw IssuerError("\(path) is larger than \(limit) bytes") }
-        return bytes
+    }
+}
+
+// MARK: Files
+
+extension IssuerKeySource {
+    /// Bundles of all public authorities have some 250 KB.
+    private static let authoritiesLimit = 8 << 20
+
+    /// Reads the file of authorities that the settings name; throws what is wrong with it. Blocks.
+    static func checkCAFile(_ settings: Issuer.Settings) throws(IssuerError) {
+        let path = settings.caFile
+        guard try String(decoding: read(path, limit: authoritiesLimit), as: UTF8.self).contains("-----BEGIN ") else {
+            throw IssuerError("\(path): no certificate in it: give a PEM file with -----BEGIN CERTIFICATE-----")
+        }
+    }
+
+    /// Reads the file of a token that the settings name; throws what is wrong with it. Blocks.
+    static func checkTokenFile(_ settings: Issuer.Settings) throws(IssuerError) {
+        guard try !token(settings).isEmpty else {
+            throw IssuerError("\(settings.tokenFile): empty: give a file with a token in it")
+        }
+    }
+
+    private static func token(_ settings: Issuer.Settings) throws(IssuerError) -> String {
+        String(decoding: try read(settings.tokenFile, limit: tokenLimit), as: UTF8.self).filter { !$0.isWhitespace }
     }
 }

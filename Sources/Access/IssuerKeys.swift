@@ -4,9 +4,8 @@ import Synchronization
 ///
 /// One fetch runs at a time, and whoever needs its result shares it. While the old keys may be used nobody waits.
 final class IssuerKeys: Sendable {
-    /// After how many seconds keys are fetched again: those of a file sooner, so that a change is soon seen.
+    /// After how many seconds keys are fetched again.
     static let lifetime = 900
-    static let fileLifetime = 30
     /// How old keys may get while the issuer does not answer, in seconds.
     static let maximumAge = 6 * 3600
     /// Between two fetches because of keys that are not there, in seconds.
@@ -26,7 +25,6 @@ final class IssuerKeys: Sendable {
     }
 
     private let source: IssuerKeySource
-    private let lifetime: Int
     private let observer: @Sendable (IssuerError) -> Void
     private let state = Mutex(State())
 
@@ -34,14 +32,13 @@ final class IssuerKeys: Sendable {
     init(_ source: IssuerKeySource, observer: @escaping @Sendable (IssuerError) -> Void) {
         self.source = source
         self.observer = observer
-        lifetime = source.settings.keysFile.isEmpty ? Self.lifetime : Self.fileLifetime
     }
 
     /// The keys that may be used at `now`, without waiting; old ones are fetched anew meanwhile.
     func current(now: Int) -> IssuerKeySet? {
         state.withLock { state in
             guard let held = state.held, now - held.fetchedAt < Self.maximumAge else { return nil }
-            if now - held.fetchedAt >= lifetime { _ = flight(&state, every: Self.retryInterval, now: now) }
+            if now - held.fetchedAt >= Self.lifetime { _ = flight(&state, every: Self.retryInterval, now: now) }
             return held.keys
         }
     }
@@ -58,6 +55,15 @@ final class IssuerKeys: Sendable {
             throw .unavailable(reason: "the keys of issuer \(source.settings.name) cannot be had at the moment")
         }
         return keys
+    }
+
+    /// Fetches the keys now, whatever is known of them; throws why they are not to be had, and then nothing has changed.
+    /// May read files: not for event loops.
+    func reload(now: Int) async throws(IssuerError) {
+        // One that has begun earlier may find older keys, and must not be the last.
+        await state.withLock { $0.flight }?.value
+        let keys = try await source.fetch()
+        state.withLock { $0.held = Held(keys: keys, fetchedAt: now) }
     }
 
     /// The fetch that runs, or a new one unless the last began less than `interval` seconds ago.
@@ -81,7 +87,7 @@ final class IssuerKeys: Sendable {
             }
         } catch {
             state.withLock { $0.flight = nil }
-            observer(error)
+            observer(IssuerError("issuer \(source.settings.name): \(error)"))
         }
     }
 }

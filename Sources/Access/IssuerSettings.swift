@@ -18,7 +18,7 @@ extension Issuer {
     /// A claim is named by its member, or by a JSON Pointer (RFC 6901) when the name begins with `/`:
     /// `/kubernetes.io/namespace`.
     package struct Settings: Hashable, Sendable {
-        /// Begins the names of its identities: letters, digits, `-`, `_` and `.`.
+        /// Begins the names of its identities: letters, digits, `-`, `_` and `.`, and no word with a meaning of its own.
         package var name: String
         /// What the `iss` of its tokens is, to the letter; a URL unless `keysFile` or `keysURL` is set.
         package var issuer: String
@@ -51,11 +51,19 @@ extension Issuer {
             self.audience = audience
         }
 
+        /// What names of other methods begin with, above all `cert:`, and the words of rules.
+        private static let reservedNames: Set = [
+            "cert", "robot", "anonymous", "authenticated", "everybody", "user", "group", "claim",
+        ]
+
         /// What is wrong, each a sentence that begins with the setting.
         package var problems: [String] {
             var problems: [String] = []
             if name.isEmpty || !name.utf8.allSatisfy(Self.isNameByte) {
                 problems.append("name: \"\(name)\" is not made of letters, digits, '-', '_' and '.'")
+            }
+            if Self.reservedNames.contains(name) {
+                problems.append("name: \"\(name)\" has a meaning of its own in names and rules; choose another")
             }
             if issuer.isEmpty { problems.append("issuer: is needed; it is the \"iss\" of the tokens") }
             if audience.isEmpty {

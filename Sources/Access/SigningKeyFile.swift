@@ -1,5 +1,3 @@
-import EventLoop
-
 /// Signing keys in a text file, one secret a line, each of at least 43 characters as `openssl rand -base64 32` or
 /// `openssl rand -hex 32` prints them; empty lines and lines that begin with `#` do not count.
 ///
@@ -44,16 +42,11 @@ package enum SigningKeyFile {
     }
 
     private static func bytes(of path: String) throws(SigningKeyFileError) -> [UInt8] {
-        let bytes: [UInt8]
-        do throws(SystemCallError) {
-            bytes = try OpenFile.bytes(of: path, limit: sizeLimit)
+        do throws(UnreadableFile) {
+            return try SmallFile.bytes(of: path, limit: sizeLimit)
         } catch {
-            throw SigningKeyFileError("the token keys cannot be read: \(error)")
+            throw SigningKeyFileError(error.description)
         }
-        guard bytes.count <= sizeLimit else {
-            throw SigningKeyFileError("\(path) is larger than \(sizeLimit) bytes")
-        }
-        return bytes
     }
 
     private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0d }

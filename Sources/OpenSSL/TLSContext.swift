@@ -41,12 +41,14 @@ package final class TLSContext: @unchecked Sendable {
     let chain: [Certificate]
     let files: Files
 
-    /// Reads and checks the files: parse, pair, chain. Throws a sentence with the file and what to do.
+    /// Reads and checks the files: parse, pair, chain. Throws a sentence with the file and what to do, and which of the
+    /// files is at fault.
     ///
     /// What still works for somebody, such as an expired certificate, is no error: see `problems`.
     package init(_ files: Files) throws(TLSError) {
         let chain = try PEMFile(files.certificate).certificates()
-        let key = try PEMFile(files.key).privateKey()
+        let key: PrivateKey
+        do throws(TLSError) { key = try PEMFile(files.key).privateKey() } catch { throw error.blaming(.key) }
         guard let pointer = SSL_CTX_new(TLS_server_method()) else { throw TLSError("libssl cannot be set up") }
         self.files = files
         self.chain = chain
@@ -111,12 +113,13 @@ extension TLSContext {
             let advice = place.map { "it belongs to certificate \($0 + 1) of the file: put that one first" }
             throw TLSError(
                 "\(files.key): the key does not belong to the certificate in \(files.certificate): "
-                    + (advice ?? "give the pair that was made together"))
+                    + (advice ?? "give the pair that was made together")
+            ).blaming(place == nil ? .key : .certificate)
         }
         guard SSL_CTX_use_certificate(pointer, chain[0].pointer) == 1 else {
             throw unusable(files.certificate, "certificate")
         }
-        guard SSL_CTX_use_PrivateKey(pointer, key.pointer) == 1 else { throw unusable(files.key, "key") }
+        guard SSL_CTX_use_PrivateKey(pointer, key.pointer) == 1 else { throw unusable(files.key, "key").blaming(.key) }
         for certificate in chain.dropFirst() {
             guard copenssl_add_to_chain(pointer, certificate.pointer) == 1 else {
                 throw unusable(files.certificate, "chain")
@@ -130,11 +133,17 @@ extension TLSContext {
         guard !path.isEmpty else {
             throw TLSError("client certificates are \(files.clientCertificates), but no file says who signs them")
         }
-        for authority in try PEMFile(path).certificates() {
+        let authorities: [Certificate]
+        do throws(TLSError) {
+            authorities = try PEMFile(path).certificates()
+        } catch {
+            throw error.blaming(.clientCA)
+        }
+        for authority in authorities {
             // The store ignores one that is in the file twice.
             guard X509_STORE_add_cert(SSL_CTX_get_cert_store(pointer), authority.pointer) == 1,
                 SSL_CTX_add_client_CA(pointer, authority.pointer) == 1
-            else { throw unusable(path, "certificate") }
+            else { throw unusable(path, "certificate").blaming(.clientCA) }
         }
         let isRequired = files.clientCertificates == .required
         SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER | (isRequired ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), nil)

@@ -3,9 +3,23 @@ import Glibc
 
 /// What is wrong with certificates, keys or a connection, in one sentence.
 package struct TLSError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The file of a listener that is at fault.
+    package enum Culprit: String, Sendable {
+        case certificate, key, clientCA
+    }
+
     package let description: String
+    /// Where the mistake is to be mended, as far as it is in a file of a listener.
+    package private(set) var culprit = Culprit.certificate
 
     package init(_ description: String) { self.description = description }
+
+    /// The same, by the fault of that file.
+    func blaming(_ culprit: Culprit) -> TLSError {
+        var error = self
+        error.culprit = culprit
+        return error
+    }
 }
 
 /// The errors that libcrypto and libssl keep for the calling thread.

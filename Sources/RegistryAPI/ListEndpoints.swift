@@ -7,18 +7,18 @@ import Registry
 struct ListEndpoints {
     /// Entries in one page, asked for or not; `Link` leads to the rest.
     private static let maximumPage = 10_000
-    /// Entries looked at for one page, shown or not.
-    private static let maximumLooks = 20_000
-
     let repositories: Repositories
     let query: Query
     let caller: Caller
+    /// Entries looked at for one page, shown or not.
+    let looks: Int
 
     func tags(of name: RepositoryName, _ method: Method) async throws -> Response? {
         guard method == .get || method == .head else { return nil }
         let limit = try pageLimit() ?? Self.maximumPage
         let tags = repositories.repository(name).tags
-        let page = try await visible(limit, \Tag.string, { caller.may(.pull, in: name, tag: $0) }) { last, limit in
+        let isVisible = { (tag: Tag) in caller.may(.pull, in: name, tag: tag) }
+        let page = try await visible(name.string, limit, \Tag.string, isVisible) { last, limit in
             let page = try await tags.list(after: last, limit: limit)
             return (page.tags, page.hasMore)
         }
@@ -30,7 +30,7 @@ struct ListEndpoints {
     func catalog(_ method: Method) async throws -> Response? {
         guard method == .get || method == .head else { return nil }
         let limit = try pageLimit() ?? Self.maximumPage
-        let page = try await visible(limit, \RepositoryName.string, caller.sees) { last, limit in
+        let page = try await visible("", limit, \RepositoryName.string, caller.sees) { last, limit in
             let page = try await repositories.names(after: last, limit: limit)
             return (page.names, page.hasMore)
         }
@@ -41,11 +41,12 @@ struct ListEndpoints {
 
     /// Up to `limit` entries the caller may see, and where the next page begins if there are more: it shows no entry
     /// that is not on a page, and no page but the last is empty unless very many entries before it are hidden.
+    /// `name` tells this list from others.
     private func visible<Entry>(
-        _ limit: Int, _ text: (Entry) -> String, _ isVisible: (Entry) -> Bool,
+        _ name: String, _ limit: Int, _ text: (Entry) -> String, _ isVisible: (Entry) -> Bool,
         in list: (_ last: String?, _ limit: Int) async throws -> (entries: [Entry], hasMore: Bool)
     ) async throws -> (entries: [Entry], next: String?) {
-        var last = query["last"].map(repositories.position)
+        var last = try query["last"].map { try position($0, in: name) }
         guard caller.isRestricted, limit > 0 else {
             let page = try await list(last, limit)
             return (page.entries, page.hasMore ? page.entries.last.map(text) : nil)
@@ -58,11 +59,26 @@ struct ListEndpoints {
             if found.count > limit { return (Array(found.prefix(limit)), text(found[limit - 1])) }
             guard page.hasMore, let end = page.entries.last.map(text) else { return (found, nil) }
             looked += page.entries.count
-            if looked >= Self.maximumLooks { return (found, repositories.sealedPosition(behind: end)) }
+            if looked >= looks { return (found, repositories.sealedPosition(behind: end, for: reader(of: name))) }
             last = end
             size = min(max(2 * size, 100), 1000)
         }
     }
+
+    /// Where to go on behind what a request says; throws for a sealed position that this caller was not given for this
+    /// list.
+    private func position(_ text: String, in list: String) throws -> String {
+        // Who sees everything is never given a sealed one.
+        guard caller.isRestricted else { return text }
+        guard let position = repositories.position(text, for: reader(of: list)) else {
+            throw StatusError(
+                status: .badRequest,
+                error: RegistryError(.unsupported, "last is no position that this caller was given in this list"))
+        }
+        return position
+    }
+
+    private func reader(of list: String) -> String { "\(list)\0\(caller.subject)" }
 
     func referrers(of subject: Digest, in name: RepositoryName, _ method: Method) async throws -> Response? {
         guard method == .get || method == .head else { return nil }

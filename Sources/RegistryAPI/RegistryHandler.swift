@@ -107,7 +107,10 @@ package final class RegistryHandler: HTTPHandler {
         func repository(_ name: RepositoryName) -> Repository {
             repositories.repository(name, visibility: caller.visibility, subject: caller.subject)
         }
-        func lists() -> ListEndpoints { ListEndpoints(repositories: repositories, query: query, caller: caller) }
+        func lists() -> ListEndpoints {
+            let looks = settings.access?.settings.looksForPage ?? .max
+            return ListEndpoints(repositories: repositories, query: query, caller: caller, looks: looks)
+        }
         return switch endpoint {
         case .base: BaseEndpoint.respond(method)
         case .catalog: try await lists().catalog(method)

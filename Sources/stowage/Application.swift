@@ -144,8 +144,9 @@ final class Application: Sendable {
         var groups: [FileWatch.Group] = []
         if let identity, let paths = configuration.tls.files?.paths {
             groups.append(
-                FileWatch.Group(name: "the certificate", paths: paths) {
-                    if let context = try configuration.tlsContext() { identity.context = context }
+                FileWatch.Group(name: "the certificate", paths: paths) { [blockingWork] in
+                    let context = try await blockingWork.run { try configuration.tlsContext() }
+                    if let context { identity.context = context }
                 })
         }
         files.watch(groups + access.watched(configuration))

@@ -2,7 +2,7 @@ import ArgumentParser
 import Glibc
 
 /// `stowage check-config FILE`
-struct CheckConfigCommand: ParsableCommand {
+struct CheckConfigCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check-config",
         abstract: "Say what is wrong with a configuration file, by key and line.",
@@ -14,10 +14,10 @@ struct CheckConfigCommand: ParsableCommand {
     @Argument(help: "The YAML file.")
     var file: String
 
-    func run() throws {
+    func run() async throws {
         do {
             let configuration = try ConfigurationLoader.load(file: file, environment: [:]).configuration
-            for notice in try configuration.checkAccessFiles() { print(notice) }
+            for notice in try await configuration.checkAccessFiles() { print(notice) }
             print("\(file): ok")
         } catch {
             try StandardError.fail("\(error)")

@@ -218,8 +218,10 @@ import Testing
         try scratch.replace("")
         #expect(throws: AccountsFileError.self) { try file.reload() }
         unlink(scratch.path)
-        let error = #expect(throws: SystemCallError.self) { try file.reload() }
-        #expect(error?.description == "\(scratch.path): No such file or directory (open)")
+        let error = #expect(throws: AccountsFileError.self) { try file.reload() }
+        #expect(
+            error?.description
+                == "\(scratch.path): cannot be read (No such file or directory): check path and permissions")
         #expect(try await file.verify(user: "bob", password: "bob secret"))
         try scratch.replace(PasswordSamples.aliceLater)
         #expect(try file.reload())
@@ -246,12 +248,14 @@ import Testing
 
     @Test func aFileThatCannotBeReadIsASentence() throws {
         #expect(throws: (any Error).self) { try PasswordFile(path: "\(scratch.path).none", work: work) }
-        let directory = #expect(throws: SystemCallError.self) {
+        let directory = #expect(throws: AccountsFileError.self) {
             try PasswordFile(path: scratch.directory.path, work: work)
         }
-        #expect(directory?.description == "\(scratch.directory.path): Is a directory (read)")
+        #expect(
+            directory?.description
+                == "\(scratch.directory.path): cannot be read (Is a directory): check path and permissions")
         try scratch.replace(String(repeating: "# \n", count: 1 << 19))
-        #expect(throws: AccountsFileError("\(scratch.path) is larger than 1048576 bytes")) {
+        #expect(throws: AccountsFileError("\(scratch.path): larger than 1048576 bytes: check the path")) {
             try PasswordFile(path: scratch.path, work: work)
         }
     }

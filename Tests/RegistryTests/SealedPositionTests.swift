@@ -10,20 +10,26 @@ import Testing
         let registry = try await Repositories.open(MemoryObjectStore())
         let longest = String(repeating: "a", count: 255)
         for entry in ["", "a", "team/app", "v1.0-x", longest] {
-            let sealed = registry.sealedPosition(behind: entry)
-            #expect(registry.position(sealed) == entry)
-            #expect(sealed.utf8.count == registry.sealedPosition(behind: longest).utf8.count)
+            let sealed = registry.sealedPosition(behind: entry, for: "bob")
+            #expect(registry.position(sealed, for: "bob") == entry)
+            #expect(sealed.utf8.count == registry.sealedPosition(behind: longest, for: "alice").utf8.count)
             #expect(entry.isEmpty || !sealed.contains(entry) || entry == "a")
         }
     }
 
-    @Test func whatNobodySealedIsTakenAsItIs() async throws {
+    @Test func whatIsNotSealedIsTakenAsItIs() async throws {
         let registry = try await Repositories.open(MemoryObjectStore())
-        let sealed = registry.sealedPosition(behind: "team/app")
-        let other = try await Repositories.open(MemoryObjectStore()).sealedPosition(behind: "team/app")
+        for text in ["", "a", "zz", "\u{0}", "team/app~"] { #expect(registry.position(text, for: "bob") == text) }
+    }
+
+    @Test func whatNobodySealedForThisReaderIsNoPosition() async throws {
+        let registry = try await Repositories.open(MemoryObjectStore())
+        let sealed = registry.sealedPosition(behind: "team/app", for: "bob")
+        let other = try await Repositories.open(MemoryObjectStore()).sealedPosition(behind: "team/app", for: "bob")
         let changed = sealed.dropLast() + (sealed.last == "A" ? "B" : "A")
-        for text in ["", "a", "~", "~~", "~AAAA", String(sealed.dropFirst()), String(changed), other, "\u{0}", "~ü"] {
-            #expect(registry.position(text) == text)
+        for text in ["~", "~~", "~AAAA", String(changed), sealed + "A", other, "~ü"] {
+            #expect(registry.position(text, for: "bob") == nil)
         }
+        for reader in ["", "alice", "bo", "bob\u{0}"] { #expect(registry.position(sealed, for: reader) == nil) }
     }
 }

@@ -24,6 +24,8 @@ package final class AccessController: Sendable {
         package var clientAddress: @Sendable (Request) -> String = { $0.peer }
         /// How much each caller may ask of this server; nil for as much as it can do.
         package var limits: RequestLimits?
+        /// Entries of a list that are looked at for one page, whether its reader may see them or not.
+        package var looksForPage = 20_000
         /// Told of every request that changed something or was refused.
         package var audit: (@Sendable (AuditEvent) -> Void)?
 
@@ -65,13 +67,32 @@ package final class AccessController: Sendable {
         }
     }
 
-    /// Nil if the caller may see what concerns the whole server; else the answer to send.
-    package func adminRefusal(to request: Request) async throws -> Response? {
+    /// Nil if the caller may see what concerns the whole server; else the answer to send, which the audit log has then.
+    /// `label`: what it calls the endpoint.
+    package func adminRefusal(to request: Request, _ label: StaticString) async throws -> Response? {
+        var exchange = RegistryExchange()
+        exchange.label = label
+        do {
+            exchange.caller = try await caller(of: request)
+            try exchange.caller.requireAdmin()
+            return nil
+        } catch var refusal as AccessRefusal {
+            // Also where the credentials were refused before anybody asked what they are for.
+            refusal.action = .admin
+            exchange.refusal = refusal
+            let response = response(to: refusal, request)
+            audit(exchange, request, response.status)
+            return response
+        }
+    }
+
+    /// Whether the caller may see what concerns the whole server: for an answer that others get, too, only shorter.
+    package func isAdmin(_ request: Request) async throws -> Bool {
         do {
             try await caller(of: request).requireAdmin()
-            return nil
-        } catch let refusal as AccessRefusal {
-            return response(to: refusal, request)
+            return true
+        } catch is AccessRefusal {
+            return false
         }
     }
 

@@ -57,6 +57,11 @@ final class AccessControl: Sendable {
             shared = try await SharedTokenKeys(configuration, store, old.sharedKeys)
         }
         let fresh = try await blockingWork.run { [self, shared] in try read(configuration, old, shared) }
+        let problems = await configuration.issuerFileProblems
+        guard problems.isEmpty else { throw ConfigurationError(problems) }
+        for entry in configuration.access.issuers.all where entry.hasKeysFile {
+            try await fresh.issuers[entry.settings]?.reloadKeys(now: time(nil))
+        }
         let policy = try configuration.policy()
         parts.withLock { $0 = fresh }
         guard configuration.isControlled else { return nil }
@@ -171,19 +176,30 @@ final class AccessControl: Sendable {
         let parts = parts.withLock { $0 }
         var groups: [FileWatch.Group] = []
         if let (path, file) = parts.passwords {
-            groups.append(FileWatch.Group(name: "the htpasswd file", paths: [path]) { try file.reload() })
+            groups.append(group("the htpasswd file", path) { try file.reload() })
         }
         if let (path, file) = parts.robots {
-            groups.append(FileWatch.Group(name: "the robot file", paths: [path]) { try file.reload() })
+            groups.append(group("the robot file", path) { try file.reload() })
         }
         let keys = configuration.access.tokens.keyFile
         if let tokens = parts.tokens?.tokens, !keys.isEmpty {
+            groups.append(group("the token key file", keys) { tokens.use(try SigningKeyFile.read(keys)) })
+        }
+        for entry in configuration.access.issuers.all where entry.hasKeysFile {
+            guard let issuer = parts.issuers[entry.settings] else { continue }
+            let name = "the key file of issuer \(entry.name)"
             groups.append(
-                FileWatch.Group(name: "the token key file", paths: [keys]) {
-                    tokens.use(try SigningKeyFile.read(keys))
+                FileWatch.Group(name: name, paths: [entry.settings.keysFile]) {
+                    try await issuer.reloadKeys(now: time(nil))
                 })
         }
         return groups
+    }
+
+    /// One file, which `read` blocks to read.
+    private func group(_ name: String, _ path: String, _ read: @escaping @Sendable () throws -> Void) -> FileWatch.Group
+    {
+        FileWatch.Group(name: name, paths: [path]) { [blockingWork] in try await blockingWork.run(read) }
     }
 }
 

@@ -14,7 +14,7 @@ extension Configuration {
 
     /// Reads every file of certificates, keys and accounts. Throws a `ConfigurationError` with all that is wrong; returns
     /// what will be wrong soon. Blocks.
-    func checkAccessFiles() throws(ConfigurationError) -> [String] {
+    func checkAccessFiles() async throws(ConfigurationError) -> [String] {
         var problems: [String] = []
         func check(_ body: () throws(ConfigurationError) -> Void) {
             do throws(ConfigurationError) { try body() } catch { problems += error.problems }
@@ -37,7 +37,19 @@ extension Configuration {
                 try at(["tokens", "keyFile"]) { _ = try SigningKeyFile.read(keys) }
             }
         }
+        problems += await issuerFileProblems
         guard problems.isEmpty else { throw ConfigurationError(problems) }
         return notices
+    }
+
+    /// What is wrong with the files of issuers. Reads them: not for event loops.
+    var issuerFileProblems: [String] {
+        get async {
+            var problems: [String] = []
+            for entry in access.issuers.all {
+                problems += await Issuer.fileProblems(entry.settings).map { entry.complaint($0, "\($1)") }
+            }
+            return problems
+        }
     }
 }

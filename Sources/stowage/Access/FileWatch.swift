@@ -3,7 +3,7 @@ import Glibc
 import OpenSSL
 import Synchronization
 
-/// Files that are read again when they have other content: a certificate, passwords, keys.
+/// Files that are read again when they have other content: a certificate, passwords, keys of tokens and of issuers.
 ///
 /// Looks every second at what is behind their paths, so that a file that was replaced, or is reached by a link that now
 /// points elsewhere as in Kubernetes, counts as changed. It acts when two looks in a row found the same, because files
@@ -14,8 +14,8 @@ final class FileWatch: Sendable {
         /// For messages, such as `the certificate`.
         let name: String
         let paths: [String]
-        /// Reads the files; throws what is wrong with them, and then nothing has changed.
-        let read: @Sendable () throws -> Void
+        /// Reads the files; throws what is wrong with them, and then nothing has changed. On no event loop.
+        let read: @Sendable () async throws -> Void
     }
 
     /// What became of a change.
@@ -57,8 +57,7 @@ final class FileWatch: Sendable {
                 while !Task.isCancelled {
                     // Cancelled: the loop ends.
                     try? await Task.sleep(for: Self.interval)
-                    // A look cannot fail.
-                    try? await work.run { self.look() }
+                    await look()
                 }
             }
         }
@@ -68,15 +67,16 @@ final class FileWatch: Sendable {
         task.withLock { $0 }?.cancel()
     }
 
-    /// Looks once at every group. Blocks.
-    func look() {
+    /// Looks once at every group.
+    func look() async {
         let count = watched.withLock { $0.count }
         for index in 0..<count {
             guard let group = watched.withLock({ $0.indices.contains(index) ? $0[index].group : nil }) else { return }
-            let content = Self.content(of: group.paths)
-            guard isNew(content, at: index) else { continue }
+            // What cannot be read is content, too: this never throws.
+            guard let content = try? await work.run({ Self.content(of: group.paths) }), isNew(content, at: index)
+            else { continue }
             do {
-                try group.read()
+                try await group.read()
                 report(group.name, nil)
             } catch {
                 report(group.name, error)

@@ -69,7 +69,7 @@ extension Configuration {
         do throws(TLSError) {
             context = try TLSContext(files)
         } catch {
-            throw ConfigurationError("\(places.place(["tls", "certificate"])): \(error)")
+            throw ConfigurationError("\(places.place(["tls", error.culprit.rawValue])): \(error)")
         }
         guard context.expiry > now else {
             throw ConfigurationError(

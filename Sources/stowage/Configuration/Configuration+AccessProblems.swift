@@ -55,6 +55,17 @@ extension Configuration {
                 "\(issuer.place): access.issuers: \(issuer.name.onOneLine) is the name of two issuers; "
                     + "give each its own")
         }
+        var authorities: [String: String] = [:]
+        for issuer in access.issuers.all {
+            if let other = authorities[issuer.issuer] {
+                problems.append(
+                    issuer.complaint(
+                        "issuer",
+                        "that of \(other.onOneLine) is the same, so that tokens of the two cannot be told apart; "
+                            + "make one entry of them"))
+            }
+            authorities[issuer.issuer] = issuer.name
+        }
         do throws(ConfigurationError) {
             _ = try policy()
         } catch {

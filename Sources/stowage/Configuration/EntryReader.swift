@@ -52,10 +52,10 @@ struct EntryReader {
         return pairs
     }
 
-    /// A text or a number, as it is written.
-    mutating func text(_ node: Node) -> PlacedText? {
+    /// A text or a number, as it is written; `key` is what a complaint calls it.
+    mutating func text(_ node: Node, of key: String? = nil) -> PlacedText? {
         guard let scalar = node.scalar, node.tag != Tag(.null), !scalar.string.isEmpty else {
-            complain(node, "expected a text")
+            complain(node, "\(key.map { "\($0): " } ?? "")expected a text")
             return nil
         }
         return PlacedText(text: scalar.string, place: place(node))

@@ -11,9 +11,13 @@ struct IssuerEntry: Entry {
 
     /// Where the name stands.
     let place: String
+    /// Where the values of its settings stand, by their names.
+    private let places: [String: String]
     let settings: Issuer.Settings
 
     var name: String { settings.name }
+    var issuer: String { settings.issuer }
+    var hasKeysFile: Bool { !settings.keysFile.isEmpty }
 
     init?(_ node: Node, key: Node?, _ reader: inout EntryReader) {
         let pairs = reader.pairs(node, known: Self.keys)
@@ -24,7 +28,7 @@ struct IssuerEntry: Entry {
         ] where pairs[key] == nil {
             reader.complain(node, "an issuer needs \(key), such as \(example)")
         }
-        func text(_ key: String) -> String? { pairs[key].flatMap { reader.text($0.value) }?.text }
+        func text(_ key: String) -> String? { pairs[key].flatMap { reader.text($0.value, of: key) }?.text }
         guard let name = text("name"), let issuer = text("issuer"), let audience = text("audience") else { return nil }
         var settings = Issuer.Settings(name: name, issuer: issuer, audience: audience)
         settings.keysURL = text("keysURL") ?? ""
@@ -50,6 +54,12 @@ struct IssuerEntry: Entry {
         }
         self.settings = settings
         place = reader.place(pairs["name"]?.value ?? node)
+        places = pairs.mapValues { [reader] in reader.place($0.value) }
+    }
+
+    /// What is wrong with one of its settings, as a complaint.
+    func complaint(_ setting: String, _ reason: String) -> String {
+        "\(places[setting] ?? place): access.issuers: \(setting): \(reason)"
     }
 
     private static func algorithms(_ node: Node, _ reader: inout EntryReader) -> Set<Issuer.Algorithm> {

@@ -5,6 +5,9 @@ import RegistryAPI
 ///
 /// With access control metrics and statistics are for those who may `admin`, and so is why the server is not ready.
 final class OperationsHandler: HTTPHandler {
+    /// What metrics and the audit log call these endpoints.
+    private static let label: StaticString = "operations"
+
     private let registry: any HTTPHandler
     private let access: @Sendable () -> AccessController?
     private let statistics: StatisticsService
@@ -29,15 +32,15 @@ final class OperationsHandler: HTTPHandler {
         // One comparison for the registry's requests.
         guard !request.head.path.utf8.starts(with: "/v2".utf8) else { return try await registry.respond(to: request) }
         switch request.head.path {
-        case "/healthz": return answer(request, .text(.ok, "ok"))
-        case "/readyz": return answer(request, try await ready(request))
+        case "/healthz": return try await answer(request) { .text(.ok, "ok") }
+        case "/readyz": return try await answer(request) { try await ready(request) }
         case "/metrics":
-            if let refusal = try await refusal(to: request) { return answer(request, refusal) }
-            let type = "text/plain; version=0.0.4; charset=utf-8"
-            return answer(request, Response(.ok, fields: [("Content-Type", type)], body: .bytes(metrics())))
-        case "/api/v1/stats":
-            if let refusal = try await refusal(to: request) { return answer(request, refusal) }
-            return answer(request, try stats())
+            return try await answer(request) {
+                if let refusal = try await refusal(to: request) { return refusal }
+                let type = "text/plain; version=0.0.4; charset=utf-8"
+                return Response(.ok, fields: [("Content-Type", type)], body: .bytes(metrics()))
+            }
+        case "/api/v1/stats": return try await answer(request) { try await refusal(to: request) ?? stats() }
         default: return try await registry.respond(to: request)
         }
     }
@@ -55,26 +58,26 @@ final class OperationsHandler: HTTPHandler {
         return response
     }
 
-    private func answer(_ request: Request, _ response: Response) -> Response {
+    private func answer(_ request: Request, _ respond: () async throws -> Response) async throws -> Response {
         guard request.head.method == .get || request.head.method == .head else {
             var refusal = Response.text(.methodNotAllowed, "only GET and HEAD")
             refusal.fields.append(("Allow", "GET, HEAD"))
             return refusal
         }
-        var response = response
-        response.endpoint = "operations"
+        var response = try await respond()
+        response.endpoint = Self.label
         return response
     }
 
     /// Nil for whoever may see what concerns the whole server.
     private func refusal(to request: Request) async throws -> Response? {
-        try await access()?.adminRefusal(to: request)
+        try await access()?.adminRefusal(to: request, Self.label)
     }
 
     private func ready(_ request: Request) async throws -> Response {
         if isDraining() { return .text(.serviceUnavailable, "shutting down") }
         let problem = await readiness.problem()
-        guard try await refusal(to: request) == nil else {
+        guard try await access()?.isAdmin(request) != false else {
             return problem == nil ? .text(.ok, "ok") : .text(.serviceUnavailable, "the store cannot be used")
         }
         guard let problem else { return .text(.ok, (["ok"] + readiness.details()).joined(separator: "\n")) }

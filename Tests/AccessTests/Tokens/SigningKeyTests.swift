@@ -69,7 +69,7 @@ struct SigningKeyTests {
             ("\(one)\n\(one.dropLast())\n", "\(path):2: a key is one word of at least 43"),
             ("\(one) \(two)", "\(path):1: a key is one word"), ("\(one)\n\(one)\n", "\(path):2: the same secret"),
             ("-----BEGIN PRIVATE KEY-----\n", "\(path):1: this is a PEM file"),
-            (String(repeating: "#\n", count: 40_000), "\(path) is larger than 65536 bytes"),
+            (String(repeating: "#\n", count: 40_000), "\(path): larger than 65536 bytes: check the path"),
         ] {
             try write(text, to: path)
             let error = #expect(throws: SigningKeyFileError.self) { try SigningKeyFile.read(path) }

@@ -81,6 +81,9 @@ import Testing
 
     static let issuers = [
         Wrong(
+            "access:\n  issuers:\n    - name: ci\n      issuer: https://a\n      audience:\n",
+            "@:5: access.issuers: audience: expected a text"),
+        Wrong(
             "access:\n  issuers:\n    - {name: ci, issuer: 'http://ci.example', audience: x}\n",
             """
             @:3: access.issuers: issuer: "http://ci.example" is no https URL; http is for this machine's own addresses \
@@ -99,6 +102,29 @@ import Testing
             "access:\n  issuers:\n    - name: c/i\n      issuer: https://a\n      audience: x\n",
             "@:3: access.issuers: name: \"c/i\" is not made of letters, digits, '-', '_' and '.'"),
     ]
+
+    /// Names that would stand for something else, and issuers whose tokens could not be told apart.
+    static let clashes =
+        ["cert", "robot", "anonymous", "authenticated", "everybody", "user", "group", "claim"].map { name in
+            Wrong(
+                "access:\n  issuers:\n    - issuer: https://a\n      audience: x\n      name: \(name)\n",
+                "@:5: access.issuers: name: \"\(name)\" has a meaning of its own in names and rules; choose another")
+        } + [
+            Wrong(
+                """
+                access:
+                  issuers:
+                    - {name: one, issuer: 'https://a', audience: x}
+                    - name: two
+                      issuer: https://a
+                      audience: y
+
+                """,
+                """
+                @:5: access.issuers: issuer: that of one is the same, so that tokens of the two cannot be told apart; \
+                make one entry of them
+                """)
+        ]
 
     static let rules = [
         Wrong(
@@ -163,7 +189,7 @@ import Testing
         Wrong("audit: x\n", "@:1: audit: expected a group of settings, not a value"),
     ]
 
-    @Test(arguments: listeners + entries + issuers + rules + values)
+    @Test(arguments: listeners + entries + issuers + clashes + rules + values)
     func says(_ wrong: ConfigurationComplaintsTests.Wrong) throws {
         let file = try TemporaryFile(wrong.text)
         #expect(ConfigurationComplaintsTests.complaints(file.path) == wrong.complaints)

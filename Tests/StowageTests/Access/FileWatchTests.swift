@@ -31,53 +31,53 @@ import Testing
         func setBad(_ bad: Bool) { isBad.store(bad, ordering: .relaxed) }
 
         /// What was reported during so many looks.
-        func looks(_ count: Int) -> [String] {
-            for _ in 0..<count { watch.look() }
+        func looks(_ count: Int) async -> [String] {
+            for _ in 0..<count { await watch.look() }
             defer { reported.change { $0 = [] } }
             return reported.value
         }
     }
 
-    @Test func aFileIsReadOnceForEachNewContent() throws {
+    @Test func aFileIsReadOnceForEachNewContent() async throws {
         let file = try TemporaryFile("one")
         let watching = Watching([file.path])
-        #expect(watching.looks(3) == [])
+        #expect(await watching.looks(3) == [])
         try file.replace("two")
         // The first look only sees that something goes on.
-        #expect(watching.looks(1) == [])
-        #expect(watching.looks(3) == ["it"])
+        #expect(await watching.looks(1) == [])
+        #expect(await watching.looks(3) == ["it"])
         // As long and in the same second.
         try file.replace("owt")
-        #expect(watching.looks(3) == ["it"])
+        #expect(await watching.looks(3) == ["it"])
         try file.replace("owt")
-        #expect(watching.looks(3) == [])
+        #expect(await watching.looks(3) == [])
     }
 
-    @Test func aFileBeingWrittenIsLeftAlone() throws {
+    @Test func aFileBeingWrittenIsLeftAlone() async throws {
         let file = try TemporaryFile("")
         let watching = Watching([file.path])
         for length in 1...5 {
             try file.replace(String(repeating: "x", count: length))
-            #expect(watching.looks(1) == [])
+            #expect(await watching.looks(1) == [])
         }
-        #expect(watching.looks(2) == ["it"])
+        #expect(await watching.looks(2) == ["it"])
     }
 
-    @Test func aBadFileIsSaidOnceAndAGoodOneEndsIt() throws {
+    @Test func aBadFileIsSaidOnceAndAGoodOneEndsIt() async throws {
         let file = try TemporaryFile("good")
         let watching = Watching([file.path])
         watching.setBad(true)
         try file.replace("bad")
-        #expect(watching.looks(5) == ["it is bad"])
+        #expect(await watching.looks(5) == ["it is bad"])
         try #require(unlink(file.path) == 0)
-        #expect(watching.looks(5) == ["it is bad"])
+        #expect(await watching.looks(5) == ["it is bad"])
         watching.setBad(false)
         try file.replace("bad")
-        #expect(watching.looks(5) == ["it"])
+        #expect(await watching.looks(5) == ["it"])
     }
 
     /// As Kubernetes replaces what it mounts: one link is renamed over another.
-    @Test func aLinkThatPointsElsewhereIsAChange() throws {
+    @Test func aLinkThatPointsElsewhereIsAChange() async throws {
         let directory = try TemporaryDirectory()
         for (version, text) in [("one", "1"), ("two", "2")] {
             try #require(mkdir("\(directory.path)/\(version)", 0o700) == 0)
@@ -86,10 +86,10 @@ import Testing
         try #require(symlink("one", "\(directory.path)/data") == 0)
         try #require(symlink("data/file", "\(directory.path)/file") == 0)
         let watching = Watching(["\(directory.path)/file"])
-        #expect(watching.looks(2) == [])
+        #expect(await watching.looks(2) == [])
         try #require(symlink("two", "\(directory.path)/data-new") == 0)
         try #require(rename("\(directory.path)/data-new", "\(directory.path)/data") == 0)
-        #expect(watching.looks(2) == ["it"])
+        #expect(await watching.looks(2) == ["it"])
     }
 
     private func write(_ text: String, to path: String) throws {

@@ -30,13 +30,19 @@ import Testing
 
         /// The lines of the audit log as soon as there are so many.
         func audit(_ count: Int, in name: String = "audit") async throws -> [[String: String]] {
-            let path = folder.file(name)
-            var lines: [Substring] = []
+            var lines: [[String: String]] = []
             try await eventually {
-                lines = (try? String(contentsOfFile: path, encoding: .utf8))?.split(separator: "\n") ?? []
+                lines = try self.lines(in: name)
                 return lines.count >= count
             }
-            return try lines.map { line in
+            return lines
+        }
+
+        /// The lines of the audit log as it is now.
+        func lines(in name: String = "audit") throws -> [[String: String]] {
+            // There is none yet.
+            guard let text = try? String(contentsOfFile: folder.file(name), encoding: .utf8) else { return [] }
+            return try text.split(separator: "\n").map { line in
                 let object = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any] ?? [:]
                 return object.mapValues { "\($0)" }
             }
@@ -117,6 +123,44 @@ import Testing
             #expect(lines[2]["outcome"] == "refused" && lines[2]["user"] == "anonymous" && lines[2]["status"] == "401")
             let mode = try FileManager.default.attributesOfItem(atPath: served.folder.file("audit"))[.posixPermissions]
             #expect(mode as? Int == 0o600)
+        }
+    }
+
+    /// Also with credentials that are none; a probe that is told less than an administrator is not refused.
+    @Test func whoIsRefusedAnOperatorsEndpointIsALine() async throws {
+        try await serve { served in
+            let client = served.server.client
+            let broken = [("Authorization", "Basic ?")]
+            for credentials in [[], wrong, broken] { try await client.expect(200, "GET", "/readyz", credentials) }
+            try await client.expect(405, "POST", "/metrics")
+            try await client.expect(200, "GET", "/metrics", bob)
+            try await client.expect(401, "GET", "/metrics")
+            try await client.expect(403, "GET", "/api/v1/stats", alice + [("X-Request-Id", "stats")])
+            try await client.expect(401, "HEAD", "/metrics", wrong)
+            try await client.expect(400, "GET", "/api/v1/stats", broken)
+            // Each wrong password after some is told to wait.
+            var throttled = try await client.send("GET", "/metrics", wrong)
+            for _ in 0..<100 where throttled.status == 401 {
+                throttled = try await client.send("GET", "/metrics", wrong)
+            }
+            #expect(throttled.status == 429 && throttled["Retry-After"] != nil)
+            try await client.expect(401, "GET", "/v2/", [("X-Request-Id", "last")])
+            var lines: [[String: String]] = []
+            try await eventually {
+                lines = try served.lines()
+                return lines.last?["requestID"] == "last"
+            }
+            #expect(lines.prefix(4).map { $0["status"] } == ["401", "403", "401", "400"])
+            #expect(lines.prefix(4).map { $0["method"] } == ["GET", "GET", "HEAD", "GET"])
+            #expect(lines.dropLast().last?["status"] == "429")
+            #expect(lines.dropLast().allSatisfy { $0["endpoint"] == "operations" && $0["action"] == "admin" })
+            var refused = try #require(lines.count > 1 ? lines[1] : nil)
+            refused["time"] = nil
+            #expect(
+                refused == [
+                    "outcome": "refused", "user": "alice", "login": "password", "client": "127.0.0.1", "method": "GET",
+                    "endpoint": "operations", "action": "admin", "status": "403", "requestID": "stats",
+                ])
         }
     }
 

@@ -20,20 +20,6 @@ import Testing
         }
     }
 
-    /// A program's output and end.
-    private struct ProcessRun {
-        let output: String
-        let errors: String
-        let ending: ProcessEnding
-
-        init(_ command: [String]) async throws {
-            let process = try ChildProcess(command, environment: ServerProcess.environment())
-            ending = try await process.end()
-            try await eventually { process.output.isAtEnd && process.errors.isAtEnd }
-            (output, errors) = (process.output.text, process.errors.text)
-        }
-    }
-
     private func serve(
         _ certificate: String, _ key: String, _ authority: CertificateAuthority,
         _ body: (Served) async throws -> Void
@@ -170,17 +156,30 @@ import Testing
         _ = try await authority.issue("other")
         _ = try await authority.issue("old", from: -9, to: -3)
         let cases = [
-            ("good.pem", "missing.key", "@/missing.key: cannot be read"),
-            ("good.pem", "other.key", "@/other.key: the key does not belong to the certificate in @/good.pem"),
-            ("good.key", "good.key", "@/good.key: no certificate in it"),
-            ("good.pem", "good.pem", "@/good.pem: no private key in it"),
-            ("old.pem", "old.key", "@/old.pem: the certificate expired"),
+            ("good.pem", "missing.key", "good.pem", "5: tls.key: @/missing.key: cannot be read"),
+            (
+                "good.pem", "other.key", "good.pem",
+                "5: tls.key: @/other.key: the key does not belong to the certificate in @/good.pem"
+            ),
+            ("good.key", "good.key", "good.pem", "4: tls.certificate: @/good.key: no certificate in it"),
+            ("good.pem", "good.pem", "good.pem", "5: tls.key: @/good.pem: no private key in it"),
+            ("old.pem", "old.key", "good.pem", "4: tls.certificate: @/old.pem: the certificate expired"),
+            ("good.pem", "good.key", "missing.pem", "6: tls.clientCA: @/missing.pem: cannot be read"),
+            ("good.pem", "good.key", "good.key", "6: tls.clientCA: @/good.key: no certificate in it"),
         ]
-        for (certificate, key, complaint) in cases {
-            let text =
-                "listen: 127.0.0.1:0\ntls:\n  listen: 127.0.0.1:0\n  certificate: @/\(certificate)\n  key: @/\(key)\n"
+        for (certificate, key, authority, complaint) in cases {
+            let text = """
+                listen: 127.0.0.1:0
+                tls:
+                  listen: 127.0.0.1:0
+                  certificate: @/\(certificate)
+                  key: @/\(key)
+                  clientCA: @/\(authority)
+                  clientCertificates: optional
+
+                """
             let file = try TemporaryFile(text.replacing("@", with: folder))
-            let sentence = "\(file.path):4: tls.certificate: \(complaint.replacing("@", with: folder))"
+            let sentence = "\(file.path):\(complaint.replacing("@", with: folder))"
             for arguments in [
                 ["check-config", file.path], ["serve", "--storage", "\(folder)/data", "--config", file.path],
             ] {

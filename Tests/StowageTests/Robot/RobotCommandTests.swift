@@ -205,7 +205,9 @@ import Testing
     }
 
     @Test func aFileOrDirectoryThatIsNotThereIsNamed() async throws {
-        #expect(try await robot("list").failed(saying: "\(path): No such file or directory (open)"))
+        #expect(
+            try await robot("list").failed(
+                saying: "\(path): cannot be read (No such file or directory): check path and permissions"))
         #expect(try await robot("revoke", "x").failed(saying: "\(path) is not there"))
         let run = try await ProgramRun(["robot", "create", "x", "--file", "\(directory.path)/none/robots.json"])
         #expect(run.failed(saying: "\(directory.path)/none: No such file or directory (open)"))

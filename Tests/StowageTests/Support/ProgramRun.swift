@@ -24,3 +24,17 @@ struct ProgramRun {
         ending == .status(1) && output.isEmpty && errors == complaint + "\n"
     }
 }
+
+/// A run of another program, looked up in PATH, to its end.
+struct ProcessRun {
+    let output: String
+    let errors: String
+    let ending: ProcessEnding
+
+    init(_ command: [String]) async throws {
+        let process = try ChildProcess(command, environment: ServerProcess.environment())
+        ending = try await process.end()
+        try await eventually { process.output.isAtEnd && process.errors.isAtEnd }
+        (output, errors) = (process.output.text, process.errors.text)
+    }
+}
