@@ -41,11 +41,6 @@ package final class Issuer: Sendable {
         keys = IssuerKeys(IssuerKeySource(settings: settings, http: http), observer: observer)
     }
 
-    /// Fetches the keys ahead of the first token; throws why they are not to be had.
-    package static func check(_ settings: Settings, http: HTTPClient) async throws(IssuerError) {
-        _ = try await IssuerKeySource(settings: settings, http: http).fetch()
-    }
-
     /// What is wrong with the files that the settings name, each with the name of its setting. Reads them: not for event
     /// loops.
     package static func fileProblems(_ settings: Settings) async -> [(setting: String, problem: IssuerError)] {

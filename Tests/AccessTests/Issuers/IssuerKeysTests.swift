@@ -133,7 +133,7 @@ struct IssuerKeysTests {
         let server = try TestIssuer(try await TestKey.es256("k"))
         server.behaviour.change { $0.discovery = text }
         let error = await #expect(throws: IssuerError.self) {
-            try await Issuer.check(server.settings(), http: try TestHTTP.client())
+            try await fetch(server.settings())
         }
         #expect(error?.description.contains(complaint) == true, "\(error?.description ?? "")")
     }
@@ -151,7 +151,7 @@ struct IssuerKeysTests {
         let server = try TestIssuer(try await TestKey.es256("k"))
         server.behaviour.change { $0.keysText = text }
         await #expect(throws: IssuerError.self) {
-            try await Issuer.check(server.settings(), http: try TestHTTP.client())
+            try await fetch(server.settings())
         }
     }
 
@@ -160,7 +160,7 @@ struct IssuerKeysTests {
         let server = try TestIssuer(try await TestKey.es256("k"))
         server.behaviour.change { $0.status = 302 }
         await #expect(throws: IssuerError.self) {
-            try await Issuer.check(server.settings(), http: try TestHTTP.client())
+            try await fetch(server.settings())
         }
         #expect(server.server.requests.count == 1)
     }
@@ -199,7 +199,7 @@ struct IssuerKeysTests {
         #expect(await refusal(byFile, try key.token(payload), now: now + 30) != nil)
         let missing = server.settings { $0.keysFile = directory.path + "/none" }
         let error = await #expect(throws: IssuerError.self) {
-            try await Issuer.check(missing, http: try TestHTTP.client())
+            try await fetch(missing)
         }
         #expect(error?.description.contains(directory.path + "/none") == true)
     }
@@ -211,12 +211,16 @@ struct IssuerKeysTests {
         try write("secret-token\n", to: path)
         let key = try await TestKey.es256("k")
         let (server, foreign) = (try TestIssuer(key), try TestIssuer(key))
-        try await Issuer.check(server.settings { $0.tokenFile = path }, http: try TestHTTP.client())
+        try await fetch(server.settings { $0.tokenFile = path })
         #expect(
             server.server.requests.map { $0.field("Authorization") } == ["Bearer secret-token", "Bearer secret-token"])
         server.behaviour.change { $0.discovery = #"{"issuer":"ORIGIN","jwks_uri":"\#(foreign.url)/keys"}"# }
-        try await Issuer.check(server.settings { $0.tokenFile = path }, http: try TestHTTP.client())
+        try await fetch(server.settings { $0.tokenFile = path })
         #expect(foreign.server.requests.map { $0.field("Authorization") } == [nil])
+    }
+
+    private func fetch(_ settings: Issuer.Settings) async throws {
+        _ = try await IssuerKeySource(settings: settings, http: try TestHTTP.client()).fetch()
     }
 
     private func write(_ text: String, to path: String) throws {
