@@ -105,7 +105,7 @@ let package = Package(
             name: "ObjectStorageTests",
             dependencies: ["ObjectStorage", "S3", "HTTPClient", "TestSupport", "EventLoop", "OpenSSL", "CPosix"],
             swiftSettings: settings),
-        .testTarget(name: "OCITests", dependencies: ["OCI"], swiftSettings: settings),
+        .testTarget(name: "OCITests", dependencies: ["OCI", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "OpenSSLTests", dependencies: ["OpenSSL", "TestSupport"], swiftSettings: settings),
         .testTarget(
             name: "HTTPClientTests", dependencies: ["HTTPClient", "EventLoop", "TestSupport"], swiftSettings: settings),

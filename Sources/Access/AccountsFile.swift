@@ -58,16 +58,7 @@ enum AccountsFileBytes {
 
     /// Reads the whole file. Blocks. Throws `AccountsFileError` or `SystemCallError`, which both name the path.
     static func read(_ path: String) throws -> [UInt8] {
-        // Not blocking, so that a named pipe is an error instead of a wait for ever.
-        let descriptor = OwnedDescriptor(
-            try Posix.call("open", subject: path) { open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) })
-        let bytes: [UInt8]
-        do throws(SystemCallError) {
-            // One byte more than the limit tells that there are more.
-            bytes = try OpenFile(descriptor, size: 0).read(at: 0, count: limit + 1)
-        } catch {
-            throw SystemCallError("read", code: error.code, subject: path)
-        }
+        let bytes = try OpenFile.bytes(of: path, limit: limit)
         guard bytes.count <= limit else { throw AccountsFileError("\(path) is larger than \(limit) bytes") }
         return bytes
     }

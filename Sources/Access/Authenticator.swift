@@ -84,7 +84,7 @@ package struct Authenticator: Sendable {
         let now = now()
         // Before the secret is looked at: of an account that changes meanwhile no token may be made out.
         let fingerprint = methods.robots?.fingerprint(of: name, now: now)
-        try await throttled(address, name) { () async throws(AuthenticationError) in
+        try await throttled(address, name, secret) { () async throws(AuthenticationError) in
             methods.robots?.verify(name: name, secret: secret, now: now) ?? false
         }
         return try current(Identity(.robot, name: name), fingerprint ?? "", scopes: nil)
@@ -94,7 +94,7 @@ package struct Authenticator: Sendable {
         _ user: String, _ password: String, _ address: String
     ) async throws(AuthenticationError) -> Authentication {
         let fingerprint = methods.passwords?.fingerprint(of: user)
-        try await throttled(address, user) { () async throws(AuthenticationError) in
+        try await throttled(address, user, password) { () async throws(AuthenticationError) in
             do {
                 return try await methods.passwords?.verify(user: user, password: password) ?? false
             } catch let error as AuthenticationError {
@@ -107,13 +107,13 @@ package struct Authenticator: Sendable {
     }
 
     private func throttled(
-        _ address: String, _ user: String, _ verify: () async throws(AuthenticationError) -> Bool
+        _ address: String, _ user: String, _ secret: String, _ verify: () async throws(AuthenticationError) -> Bool
     ) async throws(AuthenticationError) {
         if let seconds = throttle.delay(address: address, user: user, now: now()) {
             throw .throttled(retryAfter: seconds)
         }
         guard try await verify() else {
-            throttle.noteFailure(address: address, user: user, now: now())
+            throttle.noteFailure(address: address, user: user, secret: secret, now: now())
             throw Self.unknown
         }
         throttle.noteSuccess(address: address, user: user, now: now())

@@ -1,3 +1,5 @@
+import OpenSSL
+
 extension ClientCredentials {
     /// The longest token in bytes.
     package static let maximumToken = 16 << 10

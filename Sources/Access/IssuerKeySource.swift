@@ -1,5 +1,4 @@
 import EventLoop
-import Glibc
 import HTTPClient
 import OCI
 
@@ -85,10 +84,7 @@ struct IssuerKeySource: Sendable {
     private static func read(_ path: String, limit: Int) throws(IssuerError) -> [UInt8] {
         let bytes: [UInt8]
         do throws(SystemCallError) {
-            // Not blocking, so that a named pipe is an error instead of a wait for ever.
-            let descriptor = OwnedDescriptor(
-                try Posix.call("open", subject: path) { open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) })
-            bytes = try OpenFile(descriptor, size: 0).read(at: 0, count: limit + 1)
+            bytes = try OpenFile.bytes(of: path, limit: limit)
         } catch {
             throw IssuerError("\(error)")
         }

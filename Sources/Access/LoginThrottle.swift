@@ -10,6 +10,8 @@ import Synchronization
 ///   the user has logged in within the last day.
 ///
 /// Counts go down by themselves with time. Tries that come while there is a delay are not looked at, and not counted.
+/// Nor is what failed before and is tried again: whoever guesses has no use for it, but machines with an old password try
+/// it for ever, and must not make everybody at their network wait.
 package final class LoginThrottle: Sendable {
     /// How failures of one kind become delays. Times in seconds.
     package struct Scale: Sendable {
@@ -37,7 +39,7 @@ package final class LoginThrottle: Sendable {
         package var user = Scale(free: 50, longest: 2, forgetting: 10)
         /// Seconds for which a login makes a network one of the user's own.
         package var familiarity = 86_400
-        /// Entries in each table: some 100 bytes each in four tables.
+        /// Entries in each table: some 100 bytes each in five tables.
         package var capacity = 16_384
 
         package init() {}
@@ -64,9 +66,13 @@ package final class LoginThrottle: Sendable {
         }
     }
 
-    package func noteFailure(address: String, user: String, now: Int) {
+    package func noteFailure(address: String, user: String, secret: String, now: Int) {
         let keys = Keys(address: address, user: user)
+        let tried = keys.userAtNetwork(with: secret)
         state.withLock { state in
+            let isRepeated = state.tried[tried] != nil
+            state.tried.update(tried, new: ()) { _ in }
+            guard !isRepeated else { return }
             state.usersAtNetworks.update(keys.userAtNetwork, new: Failures(now)) {
                 $0.add(settings.userAtNetwork, now: now)
             }
@@ -90,17 +96,20 @@ package final class LoginThrottle: Sendable {
         var users: LeastRecentTable<Int, Failures>
         /// When a user last logged in from a network.
         var logins: LeastRecentTable<Int, Int>
+        /// Secrets that were not the user's.
+        var tried: LeastRecentTable<Int, Void>
 
         init(capacity: Int) {
             usersAtNetworks = LeastRecentTable(capacity: capacity)
             networks = LeastRecentTable(capacity: capacity)
             users = LeastRecentTable(capacity: capacity)
             logins = LeastRecentTable(capacity: capacity)
+            tried = LeastRecentTable(capacity: capacity)
         }
     }
 
-    /// What is counted, as hashes with the process's own random key: clients choose how long the names are, and cannot
-    /// choose names that are counted together.
+    /// What is counted, as hashes with the process's own random key: clients choose how long the names are, cannot choose
+    /// names that are counted together, and no secret is kept.
     private struct Keys {
         let userAtNetwork: Int
         let network: Int
@@ -114,6 +123,13 @@ package final class LoginThrottle: Sendable {
             hasher.combine(network)
             hasher.combine(user)
             userAtNetwork = hasher.finalize()
+        }
+
+        func userAtNetwork(with secret: String) -> Int {
+            var hasher = Hasher()
+            hasher.combine(userAtNetwork)
+            hasher.combine(secret)
+            return hasher.finalize()
         }
     }
 }

@@ -1,5 +1,4 @@
 import EventLoop
-import Glibc
 
 /// Signing keys in a text file, one secret a line, each of at least 43 characters as `openssl rand -base64 32` or
 /// `openssl rand -hex 32` prints them; empty lines and lines that begin with `#` do not count.
@@ -47,10 +46,7 @@ package enum SigningKeyFile {
     private static func bytes(of path: String) throws(SigningKeyFileError) -> [UInt8] {
         let bytes: [UInt8]
         do throws(SystemCallError) {
-            // Not blocking, so that a named pipe is an error instead of a wait for ever.
-            let descriptor = OwnedDescriptor(
-                try Posix.call("open", subject: path) { open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) })
-            bytes = try OpenFile(descriptor, size: 0).read(at: 0, count: sizeLimit + 1)
+            bytes = try OpenFile.bytes(of: path, limit: sizeLimit)
         } catch {
             throw SigningKeyFileError("the token keys cannot be read: \(error)")
         }

@@ -27,6 +27,18 @@ package final class OpenFile: Sendable {
         self.size = size
     }
 
+    /// The bytes of a small file; one more than `limit` if it has more. Blocks: not for event loops.
+    package static func bytes(of path: String, limit: Int) throws(SystemCallError) -> [UInt8] {
+        // Not blocking, so that a named pipe is an error instead of a wait for ever.
+        let descriptor = OwnedDescriptor(
+            try Posix.call("open", subject: path) { open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) })
+        do throws(SystemCallError) {
+            return try OpenFile(descriptor, size: 0).read(at: 0, count: limit + 1)
+        } catch {
+            throw SystemCallError("read", code: error.code, subject: path)
+        }
+    }
+
     /// The descriptor's number, valid as long as this object lives.
     package var number: CInt { descriptor.number }
 

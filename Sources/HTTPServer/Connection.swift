@@ -259,7 +259,7 @@ actor Connection: Pollable {
 }
 
 /// Nanoseconds of the monotonic clock.
-func monotonicNanoseconds() -> Int {
+package func monotonicNanoseconds() -> Int {
     var time = timespec()
     clock_gettime(CLOCK_MONOTONIC, &time)
     return time.tv_sec * 1_000_000_000 + time.tv_nsec

@@ -6,6 +6,12 @@ import Testing
 struct LoginThrottleTests {
     private static let here = "192.0.2.1"
 
+    /// A failure with a secret that was not tried before.
+    private func guess(at throttle: LoginThrottle, address: String, user: String, now: Int) {
+        let secret = RobotSecret().text
+        throttle.noteFailure(address: address, user: user, secret: secret, now: now)
+    }
+
     /// The delays after each of `count` failures, each tried as soon as the delay before it is over.
     private func delays(
         _ throttle: LoginThrottle, _ count: Int, now: inout Int, address: (Int) -> String = { _ in here },
@@ -13,7 +19,7 @@ struct LoginThrottleTests {
     ) -> [Int] {
         var delays: [Int] = []
         for number in 0..<count {
-            throttle.noteFailure(address: address(number), user: user(number), now: now)
+            guess(at: throttle, address: address(number), user: user(number), now: now)
             let delay = throttle.delay(address: address(number), user: user(number), now: now) ?? 0
             delays.append(delay)
             now += delay
@@ -38,7 +44,7 @@ struct LoginThrottleTests {
 
     @Test func theDelayPassesWithTime() {
         let throttle = LoginThrottle()
-        for _ in 0..<12 { throttle.noteFailure(address: Self.here, user: "alice", now: 0) }
+        for _ in 0..<12 { guess(at: throttle, address: Self.here, user: "alice", now: 0) }
         #expect(throttle.delay(address: Self.here, user: "alice", now: 0) == 60)
         #expect(throttle.delay(address: Self.here, user: "alice", now: 20) == 40)
         // One of the failures is forgotten, which makes the delay shorter than the time that has passed.
@@ -59,7 +65,7 @@ struct LoginThrottleTests {
         #expect(
             self.delays(other, 30, now: &now, address: { "2001:db8:1:2::\($0)" }, user: { "user\($0)" }).suffix(5)
                 .allSatisfy { $0 >= 16 })
-        other.noteFailure(address: "2001:db8:1:2::", user: "alice", now: now)
+        guess(at: other, address: "2001:db8:1:2::", user: "alice", now: now)
         #expect(other.delay(address: "2001:db8:1:2:ffff::1", user: "x", now: now) != nil)
         #expect(other.delay(address: "2001:db8:1:3::1", user: "x", now: now) == nil)
     }
@@ -68,42 +74,68 @@ struct LoginThrottleTests {
         let throttle = LoginThrottle()
         throttle.noteSuccess(address: "198.51.100.1", user: "alice", now: 0)
         for number in 0..<10_000 {
-            throttle.noteFailure(address: "10.0.\(number / 250).\(number % 250)", user: "alice", now: 10)
+            guess(at: throttle, address: "10.0.\(number / 250).\(number % 250)", user: "alice", now: 10)
         }
         // Where she has been lately she does not notice; elsewhere she waits for two seconds.
         #expect(throttle.delay(address: "198.51.100.1", user: "alice", now: 10) == nil)
         #expect(throttle.delay(address: "198.51.100.2", user: "alice", now: 10) == 2)
         #expect(throttle.delay(address: "198.51.100.2", user: "alice", now: 12) == nil)
         #expect(throttle.delay(address: "198.51.100.2", user: "bob", now: 10) == nil)
-        throttle.noteFailure(address: "10.9.9.9", user: "alice", now: 86_400)
-        for _ in 0..<60 { throttle.noteFailure(address: "10.9.9.9", user: "alice", now: 86_400) }
+        guess(at: throttle, address: "10.9.9.9", user: "alice", now: 86_400)
+        for _ in 0..<60 { guess(at: throttle, address: "10.9.9.9", user: "alice", now: 86_400) }
         #expect(throttle.delay(address: "198.51.100.1", user: "alice", now: 86_400) == 2)
     }
 
     @Test func aLoginClearsTheUsersCountButNotTheNetworks() {
         let throttle = LoginThrottle()
-        for _ in 0..<12 { throttle.noteFailure(address: Self.here, user: "alice", now: 0) }
+        for _ in 0..<12 { guess(at: throttle, address: Self.here, user: "alice", now: 0) }
         throttle.noteSuccess(address: Self.here, user: "alice", now: 60)
-        for _ in 0..<5 { throttle.noteFailure(address: Self.here, user: "alice", now: 60) }
+        for _ in 0..<5 { guess(at: throttle, address: Self.here, user: "alice", now: 60) }
         #expect(throttle.delay(address: Self.here, user: "alice", now: 60) == nil)
         // Somebody with an account of their own who guesses at others in between.
         let other = LoginThrottle()
         for number in 0..<24 {
-            other.noteFailure(address: Self.here, user: "user\(number)", now: 0)
+            guess(at: other, address: Self.here, user: "user\(number)", now: 0)
             other.noteSuccess(address: Self.here, user: "mallory", now: 0)
         }
         #expect(other.delay(address: Self.here, user: "user99", now: 0) == 8)
         #expect(other.delay(address: Self.here, user: "mallory", now: 0) == 8)
     }
 
+    @Test func aSecretThatFailedBeforeDoesNotCountAgain() {
+        let throttle = LoginThrottle()
+        for _ in 0..<1000 {
+            throttle.noteFailure(address: Self.here, user: "alice", secret: "old", now: 0)
+            throttle.noteFailure(address: Self.here, user: "robot+ci", secret: "revoked", now: 0)
+        }
+        #expect(throttle.delay(address: Self.here, user: "alice", now: 0) == nil)
+        #expect(throttle.delay(address: Self.here, user: "bob", now: 0) == nil)
+        // One that was counted already, and four more, are free; the next is not.
+        for _ in 0..<4 { guess(at: throttle, address: Self.here, user: "alice", now: 0) }
+        #expect(throttle.delay(address: Self.here, user: "alice", now: 0) == nil)
+        throttle.noteFailure(address: Self.here, user: "alice", secret: "older", now: 0)
+        #expect(throttle.delay(address: Self.here, user: "alice", now: 0) == 1)
+        // The same secret is a guess again where the user, or the network, is another.
+        let sprayed = LoginThrottle()
+        for number in 0..<21 {
+            sprayed.noteFailure(address: Self.here, user: "user\(number)", secret: "summer", now: 0)
+        }
+        #expect(sprayed.delay(address: Self.here, user: "bob", now: 0) == 1)
+        let spread = LoginThrottle()
+        for number in 0..<51 {
+            spread.noteFailure(address: "10.0.0.\(number)", user: "alice", secret: "summer", now: 0)
+        }
+        #expect(spread.delay(address: Self.here, user: "alice", now: 0) == 1)
+    }
+
     @Test func theTablesAreBounded() {
         var settings = LoginThrottle.Settings()
         settings.capacity = 4
         let throttle = LoginThrottle(settings: settings)
-        for _ in 0..<12 { throttle.noteFailure(address: Self.here, user: "alice", now: 0) }
-        for number in 0..<3 { throttle.noteFailure(address: "10.0.0.\(number)", user: "user\(number)", now: 0) }
+        for _ in 0..<12 { guess(at: throttle, address: Self.here, user: "alice", now: 0) }
+        for number in 0..<3 { guess(at: throttle, address: "10.0.0.\(number)", user: "user\(number)", now: 0) }
         #expect(throttle.delay(address: Self.here, user: "alice", now: 0) == 60)
-        throttle.noteFailure(address: "10.0.0.9", user: String(repeating: "long", count: 10_000), now: 0)
+        guess(at: throttle, address: "10.0.0.9", user: String(repeating: "long", count: 10_000), now: 0)
         #expect(throttle.delay(address: Self.here, user: "alice", now: 0) == nil)
     }
 }

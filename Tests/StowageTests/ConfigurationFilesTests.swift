@@ -148,6 +148,34 @@ import Yams
         try #require(try Stowage.parseAsRoot(arguments) as? ServeCommand, "\(arguments)")
     }
 
+    // MARK: Dockerfile
+
+    /// Each setting of the image once (of two the last one counts), the command line one that the program takes, and the
+    /// build the README's.
+    @Test func theDockerfileStartsTheServer() throws {
+        let package = URL(filePath: Self.folder).deletingLastPathComponent().path
+        let text = try String(contentsOfFile: "\(package)/Dockerfile", encoding: .utf8)
+        let lines = text.split(separator: "\n")
+        func words(of instruction: String) throws -> [String] {
+            let all = lines.filter { $0.hasPrefix("\(instruction) [") }
+            let line = try #require(all.count == 1 ? all.first : nil, "\(instruction): \(all)")
+            return try YAMLDecoder().decode([String].self, from: String(line.dropFirst(instruction.count)))
+        }
+        #expect(try words(of: "ENTRYPOINT") == ["stowage"])
+        let command = try Self.options(words(of: "CMD"))
+        let settings = try ConfigurationLoader.load(file: nil, environment: [:], overrides: command.overrides)
+        #expect(settings.configuration.allowAnonymous)
+        let volume = try #require(lines.first { $0.hasPrefix("VOLUME ") }).dropFirst("VOLUME ".count)
+        #expect(settings.configuration.storage.location == volume)
+        // What the build needs is installed in the image, in CI and by the README's command.
+        for file in ["README.md", "Tests/run"] {
+            let installed = try String(contentsOfFile: "\(package)/\(file)", encoding: .utf8)
+            for name in ["libssl-dev", "libcurl4-openssl-dev", "libcrypt-dev", "pkg-config"] {
+                #expect(installed.contains(name) && text.contains(name), "\(name) in \(file)")
+            }
+        }
+    }
+
     // MARK: AWS
 
     /// Every JSON document is one of YAML, too.

@@ -2,7 +2,7 @@ import Glibc
 
 /// A generator of random numbers (SplitMix64) whose runs can be repeated: the seed is printed, and the environment
 /// variable `STOWAGE_TEST_SEED` sets it.
-package struct SeededGenerator: RandomNumberGenerator {
+package struct SeededGenerator: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
     /// `test`: what the printed line begins with.
@@ -10,6 +10,11 @@ package struct SeededGenerator: RandomNumberGenerator {
         let given = getenv("STOWAGE_TEST_SEED").flatMap { UInt64(String(cString: $0)) }
         state = given ?? UInt64.random(in: .min ... .max)
         print("\(test): STOWAGE_TEST_SEED=\(state)")
+    }
+
+    /// A generator whose seed comes from another one.
+    package init(seed: UInt64) {
+        state = seed
     }
 
     package mutating func next() -> UInt64 {

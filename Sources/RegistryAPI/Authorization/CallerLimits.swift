@@ -1,6 +1,5 @@
 import Access
 import EventLoop
-import Glibc
 import HTTPServer
 
 /// One caller's share of the limits, for one request.
@@ -13,7 +12,9 @@ struct CallerLimits: Sendable {
 
     /// Throws when the caller has sent too many requests lately.
     func admit() throws(AccessRefusal) {
-        if let seconds = limits.admit(key, now: Self.now) { throw AccessRefusal(.throttled(retryAfter: seconds)) }
+        if let seconds = limits.admit(key, now: monotonicNanoseconds()) {
+            throw AccessRefusal(.throttled(retryAfter: seconds))
+        }
     }
 
     /// Runs `body` as one of the uploads the caller may have at once; throws when there are too many.
@@ -25,7 +26,7 @@ struct CallerLimits: Sendable {
 
     /// Waits as long as it takes until the next bytes may go after these.
     func pace(_ count: Int, _ direction: RequestLimits.Direction) async throws {
-        let wait = limits.charge(count, direction, to: key, now: Self.now)
+        let wait = limits.charge(count, direction, to: key, now: monotonicNanoseconds())
         if wait > 0 { try await Task.sleep(for: .nanoseconds(wait)) }
     }
 
@@ -35,19 +36,12 @@ struct CallerLimits: Sendable {
         switch body {
         case .none, .omitted: return body
         case .bytes(let bytes):
-            _ = limits.charge(bytes.count, .sent, to: key, now: Self.now)
+            _ = limits.charge(bytes.count, .sent, to: key, now: monotonicNanoseconds())
             return body
         case .file(let region): return .growing(PacedFile(base: WholeRegion(region: region), limits: self))
         case .growing(let base): return .growing(PacedFile(base: base, limits: self))
         case .stream(let base): return .stream(PacedStream(base: base, limits: self))
         }
-    }
-
-    /// Nanoseconds of a clock that does not go back.
-    private static var now: Int {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return time.tv_sec * 1_000_000_000 + time.tv_nsec
     }
 
     private struct WholeRegion: FileStream {

@@ -100,7 +100,7 @@ struct TokenEndpoint {
                 expiry: now + tokens.lifetime), now: now)
         var members = [
             ("token", token), ("access_token", token), ("scope", scopes.map(\.text).joined(separator: " ")),
-            ("issued_at", UTC.text(now)),
+            ("issued_at", UTCDate.text(now)),
         ]
         if asked.wantsRefresh, let lifetime = tokens.refreshLifetime, authentication.canBeRefreshed {
             let refresh = try await tokens.service.refresh(

@@ -14,7 +14,7 @@ enum SmallFile {
     static func read(_ path: String, limit: Int) throws(Failure) -> String {
         let bytes: [UInt8]
         do throws(SystemCallError) {
-            bytes = try readBytes(path, limit: limit)
+            bytes = try OpenFile.bytes(of: path, limit: limit)
         } catch {
             throw Failure(description: error.description, isAbsent: error.code == ENOENT || error.code == ENOTDIR)
         }
@@ -25,17 +25,5 @@ enum SmallFile {
             throw Failure(description: "\(path) is not UTF-8", isAbsent: false)
         }
         return text
-    }
-
-    private static func readBytes(_ path: String, limit: Int) throws(SystemCallError) -> [UInt8] {
-        // Not blocking, so that a named pipe is an error instead of a wait for ever.
-        let descriptor = OwnedDescriptor(
-            try Posix.call("open", subject: path) { open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) })
-        do throws(SystemCallError) {
-            // One byte more than the limit tells that there are more.
-            return try OpenFile(descriptor, size: 0).read(at: 0, count: limit + 1)
-        } catch {
-            throw SystemCallError("read", code: error.code, subject: path)
-        }
     }
 }

@@ -28,7 +28,7 @@ extension Robustness {
                 for (number, seed) in seeds.enumerated() {
                     group.addTask {
                         try await OwnThread.run {
-                            let pusher = Pusher(number, ledger, Dice(state: seed), address: address)
+                            let pusher = Pusher(number, ledger, SeededGenerator(seed: seed), address: address)
                             try await pusher.run { isOver.value }
                         }
                     }
@@ -56,7 +56,7 @@ extension Robustness {
         private static func watch(
             _ ledger: Ledger, _ seed: UInt64, until isOver: () -> Bool, _ server: () -> ServerProcess?
         ) async throws {
-            var random = Dice(state: seed &+ 1)
+            var random = SeededGenerator(seed: seed &+ 1)
             var count = 0
             while !isOver() {
                 await Task.yield()
@@ -163,18 +163,5 @@ extension Robustness {
             #expect(try storage.tagsLeadToEverything() >= state.tags.values.count { $0.acknowledged != nil })
             print("kills: \(state.blobs.count) blobs and \(state.manifests.count) manifests acknowledged")
         }
-    }
-}
-
-/// Random numbers (SplitMix64) from a seed another generator has printed.
-struct Dice: RandomNumberGenerator, Sendable {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

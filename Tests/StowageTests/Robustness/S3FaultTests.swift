@@ -141,7 +141,7 @@ extension Robustness {
         /// Through a bucket that fails every fifth request in some way, pushes and pulls go on at once.
         @Test func amongManyFaultsNothingIsLost() async throws {
             var random = SeededGenerator(for: "S3 faults")
-            let dice = Guarded(Dice(state: random.next()))
+            let dice = Guarded(SeededGenerator(seed: random.next()))
             try await withServers { direct, faulty, proxy, place in
                 proxy.misbehave { request in
                     dice.change { dice in

@@ -47,38 +47,49 @@ final class GuardedSkopeo: GuardedClient {
     }
 }
 
-/// podman with a store of its own.
-final class GuardedPodman: GuardedClient {
+/// podman or buildah with a store of its own.
+final class GuardedContainersTool: GuardedClient {
     let item = "app:v1"
     let content = "app-1.1"
     private let registry: GuardedRegistry
-    private let podman: Podman
+    private let tool: any ContainersTool
+    /// How it is asked for the digest an image was pulled by.
+    private let digestFormat: String
     private let credentials: String
     private var certificates: [String] { ["--cert-dir", registry.certificates] }
 
-    init(_ registry: GuardedRegistry) throws {
-        self.registry = registry
-        podman = Podman(scratch: registry.scratch, store: "podman")
-        credentials = registry.scratch.file("podman-auth.json")
+    private init(_ registry: GuardedRegistry, _ name: String, _ tool: any ContainersTool, digestFormat: String) {
+        (self.registry, self.tool, self.digestFormat) = (registry, tool, digestFormat)
+        credentials = registry.scratch.file("\(name)-auth.json")
+    }
+
+    static func podman(_ registry: GuardedRegistry) -> GuardedContainersTool {
+        let podman = Podman(scratch: registry.scratch, store: "podman")
+        return GuardedContainersTool(registry, "podman", podman, digestFormat: "{{.Digest}}")
+    }
+
+    static func buildah(_ registry: GuardedRegistry) -> GuardedContainersTool {
+        let buildah = Buildah(scratch: registry.scratch, store: "buildah")
+        return GuardedContainersTool(registry, "buildah", buildah, digestFormat: "{{.FromImageDigest}}")
     }
 
     var credentialFiles: [String] { [credentials] }
 
     func login(_ given: Credentials) throws -> Shell.Output {
         let options = ["--authfile", credentials] + certificates
-        return try podman.attempt(["login"] + options + ["-u", given.user, "-p", given.password, registry.host])
+        return try tool.attempt(["login"] + options + ["-u", given.user, "-p", given.password, registry.host])
     }
 
-    func logout() throws { try podman.run(["logout", "--authfile", credentials, registry.host]) }
+    func logout() throws { try tool.run(["logout", "--authfile", credentials, registry.host]) }
 
     func push(_ name: String) throws -> Shell.Output {
-        let image = try podman.run(["pull", "oci:\(Layout.current.path):\(content)"]).lastLine
-        return try podman.attempt(["push"] + options + [image, "docker://\(registry.host)/\(name)"])
+        let image = try tool.run(["pull", "oci:\(Layout.current.path):\(content)"]).lastLine
+        return try tool.attempt(["push"] + options + [image, "docker://\(registry.host)/\(name)"])
     }
 
     func pull(_ name: String) throws -> Shell.Output {
-        try podman.run(["rmi", "--all", "--force"])
-        return try podman.attempt(["pull"] + options + ["\(registry.host)/\(name)"])
+        try tool.run(["rmi", "--all", "--force"])
+        return try tool.attempt(["pull"] + options + ["\(registry.host)/\(name)"])
     }
 
     private var options: [String] {
@@ -87,52 +98,18 @@ final class GuardedPodman: GuardedClient {
     }
 
     func expectPulled(_ name: String) throws {
-        let pulled = try podman.inspect("\(registry.host)/\(name)", "{{.Digest}}")
+        let pulled = try tool.inspect("\(registry.host)/\(name)", digestFormat)
         #expect(try pulled == registry.digest(of: name))
     }
 }
 
-/// buildah with a store of its own.
-final class GuardedBuildah: GuardedClient {
-    let item = "app:v1"
-    let content = "app-1.1"
-    private let registry: GuardedRegistry
-    private let buildah: Buildah
-    private let credentials: String
-    private var certificates: [String] { ["--cert-dir", registry.certificates] }
-
-    init(_ registry: GuardedRegistry) throws {
-        self.registry = registry
-        buildah = Buildah(scratch: registry.scratch, store: "buildah")
-        credentials = registry.scratch.file("buildah-auth.json")
-    }
-
-    var credentialFiles: [String] { [credentials] }
-
-    func login(_ given: Credentials) throws -> Shell.Output {
-        let options = ["--authfile", credentials] + certificates
-        return try buildah.attempt(["login"] + options + ["-u", given.user, "-p", given.password, registry.host])
-    }
-
-    func logout() throws { try buildah.run(["logout", "--authfile", credentials, registry.host]) }
-
-    func push(_ name: String) throws -> Shell.Output {
-        let image = try buildah.run(["pull", "oci:\(Layout.current.path):\(content)"]).lastLine
-        return try buildah.attempt(["push"] + options + [image, "docker://\(registry.host)/\(name)"])
-    }
-
-    func pull(_ name: String) throws -> Shell.Output {
-        try buildah.run(["rmi", "--all", "--force"])
-        return try buildah.attempt(["pull"] + options + ["\(registry.host)/\(name)"])
-    }
-
-    private var options: [String] {
-        let isThere = FileManager.default.fileExists(atPath: credentials)
-        return certificates + (isThere ? ["--authfile", credentials] : [])
-    }
-
-    func expectPulled(_ name: String) throws {
-        let pulled = try buildah.inspect("\(registry.host)/\(name)", "{{.FromImageDigest}}")
-        #expect(try pulled == registry.digest(of: name))
-    }
+/// What podman and buildah have in common: the same commands on a store of their own.
+protocol ContainersTool {
+    @discardableResult
+    func run(_ arguments: [String]) throws -> Shell.Output
+    func attempt(_ arguments: [String]) throws -> Shell.Output
+    func inspect(_ name: String, _ format: String) throws -> String
 }
+
+extension Podman: ContainersTool {}
+extension Buildah: ContainersTool {}

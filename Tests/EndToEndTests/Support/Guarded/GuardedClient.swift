@@ -52,8 +52,8 @@ enum ClientKind: String, CaseIterable, Sendable {
     func start(_ registry: GuardedRegistry) throws -> any GuardedClient {
         switch self {
         case .skopeo: GuardedSkopeo(registry)
-        case .podman: try GuardedPodman(registry)
-        case .buildah: try GuardedBuildah(registry)
+        case .podman: GuardedContainersTool.podman(registry)
+        case .buildah: GuardedContainersTool.buildah(registry)
         case .docker: try GuardedDocker(registry)
         case .dockerSDK: try GuardedDockerSDK(registry)
         case .containerd: try GuardedContainerd(registry)
