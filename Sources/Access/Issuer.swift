@@ -1,5 +1,6 @@
 import EventLoop
 package import HTTPClient
+import OCI
 import OpenSSL
 
 /// Somebody whose tokens are believed: GitHub Actions, GitLab, a Kubernetes cluster.

@@ -1,3 +1,5 @@
+import OCI
+
 /// Turns the claims of an issuer's token into an identity, as its settings say; knows nothing of signatures.
 struct IssuerClaimsReader: Sendable {
     /// Bytes of the longest name, group and value of a claim.

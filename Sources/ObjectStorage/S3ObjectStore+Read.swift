@@ -76,8 +76,13 @@ extension S3ObjectStore {
         guard let presigning = options.presigning else { return nil }
         try check(key)
         let (date, validity) = presigning.window(at: now)
-        return try await mapping { try await client.presignedURL(key.string, validity: validity, at: date) }
+        return try await mapping {
+            try await client.presignedURL(key.string, validity: validity, at: date, answerFields: Self.answerFields)
+        }
     }
+
+    /// Whatever type an object was given by another tool: no browser may run it from the bucket's host.
+    private static let answerFields = [(name: "response-content-type", value: "application/octet-stream")]
 
     /// As many LISTs as it takes, of 1000 keys each.
     package func list(prefix: String, after: String?, limit: Int) async throws -> ObjectListing {

@@ -34,6 +34,7 @@ struct S3PresigningTests {
         let values = url?.split(separator: "?").last?.split(separator: "&").filter { $0.hasPrefix("X-Amz-Expires=") }
         #expect(values == validity.map { ["X-Amz-Expires=\($0)"] })
         #expect(url?.contains("X-Amz-Date=20261123T091000Z&") != false)
+        #expect(url?.contains("&response-content-type=application%2Foctet-stream") != false)
         #expect(url?.contains("X-Amz-Security-Token=t") != (end == nil))
     }
 

@@ -119,12 +119,14 @@ struct S3ReadingTests {
     @Test func presignedURLs() async throws {
         let test = try S3TestStore()
         let key: ObjectKey = "blobs/a b+c"
-        try await test.store.put(sampleBytes(1000), at: key, metadata: Self.blob, condition: .always)
+        let page = ObjectMetadata(contentType: "text/html")
+        try await test.store.put(sampleBytes(1000), at: key, metadata: page, condition: .always)
         let url = try #require(try await test.store.presignedURL(for: key))
         let response = try await HTTPClient(loops: [EventLoop(name: "presigned")]).send(
             HTTPRequest(url: url), limit: 2000)
         #expect(response.status == 200)
         #expect(response.bytes == sampleBytes(1000))
+        #expect(response.fields["content-type"] == "application/octet-stream")
         #expect(url.contains("X-Amz-Expires=1200"))
         let none = try S3TestStore { $0.presigning = nil }.store
         #expect(try await none.presignedURL(for: key) == nil)

@@ -89,6 +89,29 @@ struct IssuerForgeryTests {
         #expect(await refusal(try server.issuer { $0.algorithms = [.rs256, .edDSA] }, token) == Self.invalid)
     }
 
+    /// Who an issuer is anybody knows, so anybody can send text that says it is from there.
+    @Test("text that is no token takes no time, whatever values it is full of")
+    func hostileValues() async throws {
+        let server = try TestIssuer(try await TestKey.es256("k"))
+        let issuer = try server.issuer()
+        let header = Base64URL.encode(Array(#"{"alg":"ES256","kid":"k"}"#.utf8))
+        let start = ContinuousClock.now
+        for value in ["null", "1", "true", "[]", "{}", "[[[[[[[[]]]]]]]]", #""a""#] {
+            let values = Array(repeating: value, count: 11_500 / (value.utf8.count + 1)).joined(separator: ",")
+            let payload = server.payload(",\"x\":[\(values)],\"groups\":[1]")
+            let token = "\(header).\(Base64URL.encode(Array(payload.utf8))).\(Base64URL.encode(pattern))"
+            #expect(token.utf8.count < CompactJWS.maximumLength)
+            for _ in 0..<20 {
+                #expect(issuer.isNamed(in: token))
+                #expect(await refusal(issuer, token) != nil)
+            }
+        }
+        // Some 50 milliseconds each, were every value tried as one type after the other.
+        #expect(ContinuousClock.now - start < .seconds(10))
+    }
+
+    private let pattern = [UInt8](repeating: 7, count: 64)
+
     @Test("other spellings, trailing bytes and great sizes")
     func spelling() async throws {
         let key = try await TestKey.es256("k")

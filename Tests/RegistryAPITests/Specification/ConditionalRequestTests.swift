@@ -66,7 +66,7 @@ struct ConditionalRequestTests {
         let fields = [
             ("Host", "evil.example.com"), ("X-Forwarded-Host", "evil.example.com"), ("X-Forwarded-Proto", "https"),
             ("Forwarded", "host=evil.example.com;proto=https"), ("X-Forwarded-Prefix", "/evil"),
-            ("X-Original-URL", "/evil"),
+            ("X-Original-URL", "/evil"), ("Origin", "https://evil.example.com"),
         ]
         try await withServer(on: .memory) { server in
             let client = server.client
@@ -86,6 +86,14 @@ struct ConditionalRequestTests {
                 #expect((200..<300).contains(reply.status))
                 let location = try #require(reply["Location"])
                 #expect(location.hasPrefix("/v2/") && !location.contains("evil"))
+            }
+            // Nor may pages of other hosts read what their visitors may.
+            let preflight = try await client.send(
+                "OPTIONS", "/v2/r/manifests/v1", fields + [("Access-Control-Request-Method", "PUT")])
+            #expect(preflight.status == 405)
+            let read = try await client.get("/v2/r/manifests/v1", fields)
+            for field in (replies + [preflight, read]).flatMap(\.fields) {
+                #expect(!field.name.lowercased().hasPrefix("access-control-"))
             }
             let list = try await client.get("/v2/r/tags/list?n=1", fields)
             #expect(list.next == "/v2/r/tags/list?n=1&last=v1")
