@@ -12,6 +12,9 @@ import OpenSSL
 @main
 struct BareHello: HTTPHandler {
     static func main() async throws {
+        // Dispatch makes the main queue's descriptor when something is first put there, and ends a process that has none
+        // left: before clients come, who may take them all.
+        await Task.yield()
         let arguments = CommandLine.arguments.dropFirst()
         let files = Array(arguments.prefix(2))
         let identity =

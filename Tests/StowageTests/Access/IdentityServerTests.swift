@@ -138,6 +138,34 @@ import Testing
         }
     }
 
+    /// What outlives the issuer's own token would be good for longer than the issuer says.
+    @Test func onlyAccountsOfThisRegistryGetTokensThatGetOthers() async throws {
+        try await serve { served in
+            let build = try await served.ci.token(of: Self.issuer)
+            let form = [("Content-Type", "application/x-www-form-urlencoded")]
+            for (user, password, isGiven) in [
+                ("alice", SampleAccount.alice.password, true), ("robot+ci", served.secret, true), ("any", build, false),
+            ] {
+                let login = SampleAccount.basic(user, password)
+                let escaped = password.replacing("+", with: "%2B").replacing("=", with: "%3D").replacing(
+                    "/", with: "%2F")
+                let body =
+                    "grant_type=password&service=stowage&client_id=x&access_type=offline&scope="
+                    + "&username=\(user.replacing("+", with: "%2B"))&password=\(escaped)"
+                let replies = [
+                    try await served.server.client.expect(
+                        200, "GET", "/token?service=stowage&offline_token=true", login),
+                    try await served.server.client.expect(200, "POST", "/token", form, .counted(Array(body.utf8))),
+                ]
+                for reply in replies {
+                    let object = try JSONSerialization.jsonObject(with: Data(reply.body)) as? [String: Any]
+                    #expect(object?["token"] is String)
+                    #expect((object?["refresh_token"] != nil) == isGiven, "\(user)")
+                }
+            }
+        }
+    }
+
     @Test func otherKeysInAnIssuersFileCountWithoutASignal() async throws {
         try await serve { served in
             let old = served.bearer(try await served.ci.token(of: Self.issuer))

@@ -138,10 +138,10 @@ import Testing
             try await client.expect(403, "GET", "/api/v1/stats", alice + [("X-Request-Id", "stats")])
             try await client.expect(401, "HEAD", "/metrics", wrong)
             try await client.expect(400, "GET", "/api/v1/stats", broken)
-            // Each wrong password after some is told to wait.
+            // Each other wrong password after some is told to wait.
             var throttled = try await client.send("GET", "/metrics", wrong)
-            for _ in 0..<100 where throttled.status == 401 {
-                throttled = try await client.send("GET", "/metrics", wrong)
+            for number in 0..<100 where throttled.status == 401 {
+                throttled = try await client.send("GET", "/metrics", SampleAccount.basic("alice", "guess \(number)"))
             }
             #expect(throttled.status == 429 && throttled["Retry-After"] != nil)
             try await client.expect(401, "GET", "/v2/", [("X-Request-Id", "last")])

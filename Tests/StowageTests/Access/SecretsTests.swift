@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import OCI
 import TestSupport
 import Testing
 
@@ -93,6 +94,38 @@ import Testing
                 // The Location of an upload is for its client.
                 let leaks = text.split(separator: "\n").filter { $0.contains(secret) && !$0.hasPrefix("Location: ") }
                 #expect(leaks.isEmpty, "\(secret.prefix(40)) in \(index): \(leaks.first ?? "")")
+            }
+        }
+    }
+    /// With a presigned URL anybody reads the blob for a while.
+    @Test(.s3) func aPresignedURLIsForItsClientOnly() async throws {
+        let place = S3Place(on: try await OwnThread.run { try S3Server.shared() })
+        let key = String(repeating: "k", count: 43) + "\n"
+        let folder = try ConfigurationFolder(Self.settings, ["users": SampleAccount.file, "keys": key])
+        _ = try await folder.makeRobot("ci")
+        let server = try await ServerProcess(
+            storage: place.location, ["--config", folder.path, "--pull-mode", "redirect"] + place.options(),
+            environment: S3Server.environment)
+        let alice = SampleAccount.basic(SampleAccount.alice)
+        // Redirected from 16 KiB on.
+        let blob = Content(sampleBytes(64 << 10))
+        try await server.client.expect(
+            201, "POST", "/v2/app/blobs/uploads/?digest=\(blob.digest)", alice, .counted(blob.bytes))
+        let target = "/v2/app/blobs/\(blob.digest)"
+        let reply = try await server.client.expect(307, "GET", target, alice)
+        let location = try #require(reply["Location"])
+        let signature = try #require(location.split(separator: "X-Amz-Signature=").dropFirst().first?.prefix(64))
+        #expect(signature.count == 64 && signature.allSatisfy(\.isHexDigit))
+        let metrics = try await server.client.expect(200, "GET", "/metrics", alice)
+        try await server.client.expect(401, "GET", target)
+        #expect(try await server.stop() == .status(0))
+        try await eventually { server.process.errors.isAtEnd && server.process.output.isAtEnd }
+        let audit = try String(contentsOfFile: folder.file("audit"), encoding: .utf8)
+        let written = [server.process.errors.text, server.process.output.text, audit]
+        #expect(written[0].contains(blob.digest.string) && audit.contains(blob.digest.string))
+        for text in written + [String(decoding: metrics.body, as: UTF8.self)] {
+            for secret in [String(signature), "X-Amz-", "Signature=", S3Server.secretAccessKey] {
+                #expect(!text.contains(secret), "\(secret)")
             }
         }
     }

@@ -23,18 +23,7 @@ enum SampleAccount {
     }
 
     static func basic(_ name: String, _ password: String) -> [(String, String)] {
-        [("Authorization", "Basic \(base64("\(name):\(password)"))")]
-    }
-
-    static func base64(_ text: String) -> String {
-        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
-        let bytes = Array(text.utf8)
-        return stride(from: 0, to: bytes.count, by: 3).map { start in
-            let group = bytes[start..<min(start + 3, bytes.count)]
-            let number = (0..<3).reduce(0) { $0 << 8 | (start + $1 < group.endIndex ? Int(bytes[start + $1]) : 0) }
-            let digits = (0..<4).map { alphabet[number >> (18 - 6 * $0) & 63] }
-            return String(digits.prefix(group.count + 1)) + String(repeating: "=", count: 3 - group.count)
-        }.joined()
+        [("Authorization", "Basic \(Data("\(name):\(password)".utf8).base64EncodedString())")]
     }
 }
 
