@@ -77,16 +77,34 @@ struct XMLReader {
         return .end(name, text: String(decoding: text, as: UTF8.self))
     }
 
-    /// The name without its namespace prefix.
+    /// The name without its namespace prefix (XML 1.0, section 2.3; of what is not ASCII all characters do).
     private mutating func readName() throws(XMLError) -> String {
         var start = offset
         while let byte = byte(at: offset), !Self.isSpace(byte), byte != UInt8(ascii: ">"), byte != UInt8(ascii: "/") {
-            guard byte > 0x20, byte != UInt8(ascii: "<"), byte != UInt8(ascii: "&") else { throw error("a bad name") }
+            if byte == UInt8(ascii: ":") {
+                start = offset + 1
+            } else if !Self.beginsName(byte) {
+                guard offset > start, Self.continuesName(byte) else { throw error("a bad name") }
+            }
             offset += 1
-            if byte == UInt8(ascii: ":") { start = offset }
         }
         guard offset > start else { throw error("an element without a name") }
         return String(decoding: bytes[start..<offset], as: UTF8.self)
+    }
+
+    private static func beginsName(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "_"), 0x80...:
+            true
+        default: false
+        }
+    }
+
+    private static func continuesName(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."): true
+        default: false
+        }
     }
 
     /// Goes to the end of the tag; true if it is an empty element's.

@@ -48,7 +48,9 @@ struct XMLReaderTests {
             "<a>&#xD800;</a>", "<a>&#+34;</a>", "<a>&#x-0;</a>", "<a>&#1114112;</a>", "<a b=\"></a>",
             "<!DOCTYPE a [<!ENTITY x \"y\">]><a/>",
             "<a><![CDATA[x</a>",
-            "<a><!-- </a>", "</a>", "< a/>", "<a><</a>", "&amp;<a/>", "not xml",
+            "<a><!-- </a>", "</a>", "< a/>", "<a><</a>", "&amp;<a/>", "not xml", "<x:?a/>", "<x:!a/>", "<a\"/>",
+            "<a=b/>", "<1/>", "<x:-a/>",
+            "<x:/>",
         ])
     func malformed(_ text: String) {
         #expect(throws: XMLError.self) { try read(text) }
