@@ -22,6 +22,15 @@ import Testing
         #expect(try read("bearer a") == .bearer("a"))
     }
 
+    @Test func aTokenHasTheCharactersOfB64Token() {
+        for byte in UInt8(0)...255 {
+            let character = Character(Unicode.Scalar(byte))
+            let isRight = byte < 128 && (character.isLetter || character.isNumber || "-._~+/".contains(character))
+            let credentials = try? read("Bearer a\(character)b")
+            #expect((credentials == .bearer("a\(character)b")) == isRight, "\(byte)")
+        }
+    }
+
     @Test(arguments: [
         "", " ", "Basic", "Basic ", "Basic  ", "BasicYTpi", "Basic\tYTpi", "Basic YTpi YTpi", "Basic YTp",
         "Basic YTpiYQ",
