@@ -143,7 +143,7 @@ package struct HeadParser: Sendable {
         var end = line.upperBound
         while start < end, bytes.byte(at: start).isBlank { start += 1 }
         while end > start, bytes.byte(at: end - 1).isBlank { end -= 1 }
-        for index in start..<end where !bytes.byte(at: index).isFieldValueCharacter {
+        guard bytes.isFieldValue(start..<end) else {
             throw HeadError(.badRequest, "a field value has a control character")
         }
         return RequestHead.Field(name: line.lowerBound..<colon, value: start..<end)
