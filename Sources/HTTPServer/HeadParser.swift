@@ -71,9 +71,13 @@ package struct HeadParser: Sendable {
             guard newline > lineStart, bytes.byte(at: newline - 1) == 0x0d else {
                 throw HeadError(.badRequest, "a line of the head does not end in CRLF")
             }
-            let isEmpty = newline == lineStart + 1
+            let line = lineStart..<(newline - 1)
+            let isEmpty = line.isEmpty
             lineStart = scanned
-            if isEmpty, lines > 0 { return try checked(end: scanned) }
+            if isEmpty, lines > 0 {
+                try checkLength(bytes, line, end: scanned)
+                return scanned
+            }
             if isEmpty {
                 headStart = scanned
                 if headStart > 8 { throw HeadError(.badRequest, "empty lines instead of a request") }
@@ -83,20 +87,26 @@ package struct HeadParser: Sendable {
             lines += 1
             if lines == 1, newline - headStart > limits.requestLine { throw Self.lineTooLong }
             if lines > limits.fields + 1 { throw HeadError(.fieldsTooLarge, "more than \(limits.fields) fields") }
+            try checkLength(bytes, line, end: scanned)
         }
         scanned = bytes.byteCount
         if lines == 0, scanned - headStart > limits.requestLine { throw Self.lineTooLong }
-        _ = try checked(end: scanned)
+        try checkLength(bytes, lineStart..<scanned, end: scanned)
         return nil
     }
 
     private static let lineTooLong = HeadError(.uriTooLong, "the request line is too long")
 
-    private func checked(end: Int) throws(HeadError) -> Int {
-        guard end - headStart <= limits.head else {
-            throw HeadError(.fieldsTooLarge, "the request head is longer than \(limits.head) bytes")
+    /// Throws if the head is too long at `end`, where `line` is or has just been. For credentials of any length that is a
+    /// bad request (RFC 6750, section 3.1), for other fields 431.
+    private func checkLength(_ bytes: RawSpan, _ line: Range<Int>, end: Int) throws(HeadError) {
+        guard end - headStart > limits.head else { return }
+        if let colon = bytes.firstIndex(of: 0x3a, in: line),
+            bytes.equalsIgnoringCase(line.lowerBound..<colon, "authorization")
+        {
+            throw HeadError(.badRequest, "the Authorization field does not fit in a head of \(limits.head) bytes")
         }
-        return end
+        throw HeadError(.fieldsTooLarge, "the request head is longer than \(limits.head) bytes")
     }
 
     /// Reads the complete head in `range`.

@@ -205,6 +205,22 @@ struct RejectedHeadsTests {
         #expect(ParsedHead(endless, limits: limits).rejection == .fieldsTooLarge)
     }
 
+    @Test("credentials that make a head too long are a 400")
+    func credentialsLimit() {
+        for (name, field) in [
+            ("Authorization", Status.badRequest), ("AUTHORIZATION", .badRequest), ("Y", .fieldsTooLarge),
+        ] {
+            for count in 0..<400 {
+                let bytes = head(
+                    "GET / HTTP/1.1", "Host: a", name + ": " + String(repeating: "x", count: count), "Z: z")
+                let untilThere = bytes.count - "\r\nZ: z\r\n\r\n".utf8.count
+                let expected: Status? = bytes.count <= 256 ? nil : untilThere + 2 <= 256 ? .fieldsTooLarge : field
+                #expect(ParsedHead(bytes, limits: limits).rejection == expected, "\(name) \(count)")
+                #expect(ParsedHead(bytes, ends: Array(0..<bytes.count), limits: limits).rejection == expected)
+            }
+        }
+    }
+
     @Test("as many fields as the limit are taken, one more is 431")
     func fieldLimit() {
         for count in 1..<8 {

@@ -101,7 +101,7 @@ struct ChallengeTests {
             for prefix in ["", "Bearer ", "Basic "] {
                 let field = ("Authorization", prefix + String(repeating: ".", count: 1 << 20))
                 let status = try await server.client.get("/v2/", [field]).status
-                #expect([400, 401, 431].contains(status))
+                #expect(status == 400)
             }
         }
     }
