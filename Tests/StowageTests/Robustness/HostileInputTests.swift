@@ -257,12 +257,14 @@ extension Robustness {
         @Test func aLongHeadIsRefusedCheaply() async throws {
             try await bounded(8 << 20) { server in
                 let dots = String(repeating: ".", count: 1 << 20)
-                for line in ["Authorization: Bearer \(dots)", "X: \(dots)", "Cookie: \(dots)"] {
+                for (line, status) in [
+                    ("Authorization: Bearer \(dots)", 400), ("X: \(dots)", 431), ("Cookie: \(dots)", 431),
+                ] {
                     for _ in 0..<20 {
                         let client = try server.connect()
                         // It is answered and closed before all of it is out.
                         try? client.send("GET /v2/ HTTP/1.1\r\nHost: x\r\n\(line)\r\n\r\n")
-                        #expect(try client.readResponse().status == 431)
+                        #expect(try client.readResponse().status == status)
                     }
                 }
             }
