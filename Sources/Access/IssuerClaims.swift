@@ -88,21 +88,20 @@ struct IssuerTokenHeader: Decodable {
 }
 
 extension CompactJWS {
+    // What is wrong with the text of a stranger is nobody's concern: what cannot be read is nil.
+
     /// The header of an issuer's token; nil when it is no JSON object, or refused.
-    var issuerHeader: IssuerTokenHeader? { Self.decoded(encodedHeader) }
+    var issuerHeader: IssuerTokenHeader? {
+        Self.text(encodedHeader).flatMap { try? decodeBoundedJSON(IssuerTokenHeader.self, from: $0) }
+    }
 
     /// All claims; nil when the payload is no JSON object.
     var claims: [String: JSONValue]? {
-        guard let bytes = Base64URL.decode(encodedPayload), String(validating: bytes, as: UTF8.self) != nil else {
-            return nil
-        }
-        // Why the text of a stranger is no JSON is nobody's concern.
-        return try? JSONValue.members(of: bytes)
+        Self.text(encodedPayload).flatMap { try? JSONValue.members(of: $0) }
     }
 
-    private static func decoded<Value: Decodable>(_ part: ArraySlice<UInt8>) -> Value? {
-        guard let bytes = Base64URL.decode(part), String(validating: bytes, as: UTF8.self) != nil else { return nil }
-        // Why the text of a stranger is no JSON is nobody's concern.
-        return try? decodeBoundedJSON(Value.self, from: bytes)
+    /// The UTF-8 text in base64url.
+    private static func text(_ part: ArraySlice<UInt8>) -> [UInt8]? {
+        Base64URL.decode(part).flatMap { String(validating: $0, as: UTF8.self) == nil ? nil : $0 }
     }
 }

@@ -74,20 +74,19 @@ package struct HeadParser: Sendable {
             let line = lineStart..<(newline - 1)
             let isEmpty = line.isEmpty
             lineStart = scanned
-            if isEmpty, lines > 0 {
-                try checkLength(bytes, line, end: scanned)
-                return scanned
-            }
-            if isEmpty {
+            if isEmpty, lines == 0 {
                 headStart = scanned
                 if headStart > 8 { throw HeadError(.badRequest, "empty lines instead of a request") }
                 if bytes.byteCount > headStart, bytes.byte(at: headStart) == 0x16 { throw .encrypted }
                 continue
             }
-            lines += 1
-            if lines == 1, newline - headStart > limits.requestLine { throw Self.lineTooLong }
-            if lines > limits.fields + 1 { throw HeadError(.fieldsTooLarge, "more than \(limits.fields) fields") }
+            if !isEmpty {
+                lines += 1
+                if lines == 1, newline - headStart > limits.requestLine { throw Self.lineTooLong }
+                if lines > limits.fields + 1 { throw HeadError(.fieldsTooLarge, "more than \(limits.fields) fields") }
+            }
             try checkLength(bytes, line, end: scanned)
+            if isEmpty { return scanned }
         }
         scanned = bytes.byteCount
         if lines == 0, scanned - headStart > limits.requestLine { throw Self.lineTooLong }

@@ -12,11 +12,8 @@ struct ProgramRun {
     ) async throws {
         let command = [ServerProcess.binary] + arguments
         let moved = directory.map { ["/bin/sh", "-c", "cd \"$0\" && exec \"$@\"", $0] + command }
-        let process = try ChildProcess(moved ?? command, environment: ServerProcess.environment(environment))
-        ending = try await process.end()
-        try await eventually { process.output.isAtEnd && process.errors.isAtEnd }
-        output = process.output.text
-        errors = process.errors.text
+        let run = try await ProcessRun(moved ?? command, environment: environment)
+        (ending, output, errors) = (run.ending, run.output, run.errors)
     }
 
     /// Whether it said exactly `complaint` on standard error, nothing on standard output, and ended with status 1.
@@ -25,14 +22,14 @@ struct ProgramRun {
     }
 }
 
-/// A run of another program, looked up in PATH, to its end.
+/// A run of any program, looked up in PATH, to its end.
 struct ProcessRun {
+    let ending: ProcessEnding
     let output: String
     let errors: String
-    let ending: ProcessEnding
 
-    init(_ command: [String]) async throws {
-        let process = try ChildProcess(command, environment: ServerProcess.environment())
+    init(_ command: [String], environment: [String: String] = [:]) async throws {
+        let process = try ChildProcess(command, environment: ServerProcess.environment(environment))
         ending = try await process.end()
         try await eventually { process.output.isAtEnd && process.errors.isAtEnd }
         (output, errors) = (process.output.text, process.errors.text)

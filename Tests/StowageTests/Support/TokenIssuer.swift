@@ -1,4 +1,5 @@
 import Foundation
+import OpenSSL
 import TestSupport
 import Testing
 
@@ -20,7 +21,7 @@ final class TokenIssuer: Sendable {
         let bytes = stride(from: 0, to: digits.count, by: 2).compactMap {
             UInt8(String(decoding: digits[$0..<$0 + 2], as: UTF8.self), radix: 16)
         }
-        modulus = Self.base64URL(bytes)
+        modulus = Base64URL.encode(bytes)
     }
 
     /// Its public key as a set (RFC 7517).
@@ -36,18 +37,13 @@ final class TokenIssuer: Sendable {
             {"iss":"\(issuer)","aud":"registry","sub":"\(subject)","iat":\(now - 900),"exp":\(now + lifetime)\(more)}
             """
         let head = #"{"alg":"RS256","typ":"JWT","kid":"\#(name)"}"#
-        let signed = Self.base64URL(Array(head.utf8)) + "." + Self.base64URL(Array(claims.utf8))
+        let signed = Base64URL.encode(Array(head.utf8)) + "." + Base64URL.encode(Array(claims.utf8))
         let folder = try TemporaryDirectory()
         let (input, output) = ("\(folder.path)/input", "\(folder.path)/output")
         try Data(signed.utf8).write(to: URL(filePath: input))
         let run = try await ProcessRun(
             ["openssl", "dgst", "-sha256", "-sign", "\(directory.path)/key", "-out", output, input])
         try #require(run.ending == .status(0), "\(run)")
-        return signed + "." + Self.base64URL(Array(try Data(contentsOf: URL(filePath: output))))
-    }
-
-    private static func base64URL(_ bytes: [UInt8]) -> String {
-        let text = Data(bytes).base64EncodedString()
-        return text.replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
+        return signed + "." + Base64URL.encode(Array(try Data(contentsOf: URL(filePath: output))))
     }
 }
