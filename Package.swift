@@ -24,7 +24,7 @@ let package = Package(
         .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
     ],
     targets: [
-        // Floor 0. The Linux calls Swift's Glibc module cannot name: epoll, timerfd, sendfile, accept4, xattr.
+        // Floor 0. The Linux calls Swift's Glibc module cannot name: epoll, timerfd, sendfile, accept4, xattr, mallopt.
         .target(name: "CPosix"),
         // Floor 0. The headers of libssl and libcrypto, found by pkg-config.
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
@@ -82,7 +82,7 @@ let package = Package(
             name: "stowage",
             dependencies: [
                 "RegistryAPI", "Registry", "Access", "HTTPServer", "ObjectStorage", "OCI", "S3", "HTTPClient",
-                "EventLoop", "OpenSSL",
+                "EventLoop", "OpenSSL", "CPosix",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),

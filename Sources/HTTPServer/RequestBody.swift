@@ -39,12 +39,17 @@ package final class RequestBody {
     ///
     /// Throws `BodyError` with 503 when the bodies of all requests together take too much memory.
     package func collect(limit: Int) async throws -> [UInt8]? {
-        if let length, length > limit { return nil }
         var bytes: [UInt8] = []
+        if let length {
+            guard length <= limit else { return nil }
+            // Taken at once: nobody is refused half-way, and no array grows by copies that take memory as well.
+            try await connection.reserveMemory(length)
+            bytes.reserveCapacity(length)
+        }
         do {
             try await forEachChunk { chunk in
                 guard bytes.count + chunk.byteCount <= limit else { throw TooLong() }
-                try await connection.reserveMemory(chunk.byteCount)
+                if length == nil { try await connection.reserveMemory(chunk.byteCount) }
                 chunk.withUnsafeBytes { bytes.append(contentsOf: $0) }
             }
         } catch is TooLong {

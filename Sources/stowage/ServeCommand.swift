@@ -45,6 +45,7 @@ struct ServeCommand: AsyncParsableCommand {
             let (loaded, unknownVariables) = try load()
             configuration = loaded
             OpenFileLimit.raise()
+            LargeAllocations.giveBack()
             application = try await Application(configuration) { try load().configuration }
             for name in unknownVariables {
                 application.logger.notice("environment variable \(name) is no setting and is ignored")
@@ -97,18 +98,5 @@ struct ServeCommand: AsyncParsableCommand {
             "\(error.subject ?? "the address") is in use: stop what listens there, or choose another with --listen"
         default: "\(error)"
         }
-    }
-}
-
-/// The limit on open files, which every connection and every layer on its way counts against.
-enum OpenFileLimit {
-    /// Takes what the system allows this process at most.
-    static func raise() {
-        var limit = rlimit()
-        let files = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
-        guard getrlimit(files, &limit) == 0, limit.rlim_cur < limit.rlim_max else { return }
-        limit.rlim_cur = limit.rlim_max
-        // Best effort: the server works with fewer, and answers 503 above its own limit of connections.
-        _ = setrlimit(files, &limit)
     }
 }

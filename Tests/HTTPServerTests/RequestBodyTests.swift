@@ -129,6 +129,26 @@ struct RequestBodyTests {
         }
     }
 
+    @Test("who is admitted is not refused half-way, and who is not is told before the body")
+    func admission() async throws {
+        var limits = ServerLimits()
+        limits.bufferedBytes = 1 << 20
+        try await withEngine(limits) { engine in
+            let body = pattern(600 << 10)
+            let head = "PUT /collect?n=\(body.count) HTTP/1.1\r\nHost: a\r\nContent-Length: \(body.count)\r\n"
+            let first = try engine.client()
+            // The interim response says that it is being read.
+            try first.send(head + "Expect: 100-continue\r\n\r\n")
+            #expect(try first.receive(exactly: 25).starts(with: Array("HTTP/1.1 100".utf8)))
+            let second = try engine.client()
+            try second.send(head + "Expect: 100-continue\r\n\r\n")
+            let refusal = try second.readResponse()
+            #expect(refusal.status == 503 && refusal.interim.isEmpty)
+            try first.send(body)
+            #expect(try first.readResponse().status == 200)
+        }
+    }
+
     // MARK: Expect: 100-continue
 
     private func expecting(_ path: String, _ fields: String) -> String {

@@ -1,5 +1,6 @@
 #pragma once
 // No _GNU_SOURCE here: it changes types that Swift's Glibc module has already seen without it.
+#include <malloc.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/sendfile.h>
