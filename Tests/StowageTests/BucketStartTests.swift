@@ -55,8 +55,9 @@ import Testing
         for _ in 0..<200 { try await process.client.expect(200, "GET", "/readyz") }
         let seconds = (ContinuousClock.now - begun) / .seconds(1)
         #expect(proxy.counter.counts.keys.map(\.self) == [.listObjectsV2])
-        // The clock that the answers age by has steps of a second.
-        #expect(proxy.counter.requests.count <= Int(seconds / 4) + 1)
+        // The clock that the answers age by has steps of a second. Forgotten uploads are looked for after the start.
+        let probes = proxy.counter.requests.filter { $0.target.contains("_probe") }
+        #expect(!probes.isEmpty && probes.count <= Int(seconds / 4) + 1, "\(probes)")
         #expect(try await process.stop() == .status(0))
     }
 
