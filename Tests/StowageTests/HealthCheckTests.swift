@@ -40,7 +40,7 @@ import Testing
         let socket = try Self.listen()
         let url = "http://\(socket.address)/"
         async let ended = ProgramRun(["healthcheck", url])
-        try await eventually { try Self.answer(socket, answer) }
+        try await eventually(timeout: patienceWithPrograms) { try Self.answer(socket, answer) }
         let run = try await ended
         if let complaint {
             #expect(run.failed(saying: "\(url): \(complaint)"), "\(run.errors)")

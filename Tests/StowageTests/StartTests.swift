@@ -32,7 +32,7 @@ import Testing
                 ServerProcess.binary,
             ],
             environment: ServerProcess.environment())
-        try await eventually { process.output.lines.count == 3 }
+        try await eventually(timeout: patienceWithPrograms) { process.output.lines.count == 3 }
         #expect(process.output.lines[1] == "storage: directory \(directory.path)/stowage-data")
         #expect(access("\(directory.path)/stowage-data", F_OK) == 0)
         process.send(SIGTERM)
@@ -58,7 +58,7 @@ import Testing
                 "STOWAGE_CONFIG": file.path, "STOWAGE_STORAGE": "\(directory.path)/storage",
                 "STOWAGE_LISTEN": "127.0.0.3:0",
             ]))
-        try await eventually { process.output.lines.count == 3 }
+        try await eventually(timeout: patienceWithPrograms) { process.output.lines.count == 3 }
         #expect(process.output.lines[0].contains(" http://127.0.0.1:"))
         #expect(process.output.lines[1] == "storage: directory \(directory.path)/storage (read-only)")
         process.send(SIGTERM)

@@ -55,7 +55,7 @@ package final class ChildProcess: Sendable {
     package func send(_ signal: CInt) { reaper.signal(signal) }
 
     /// Waits for the end; throws when it does not come within `seconds`.
-    package func end(within seconds: Int = 20) async throws -> ProcessEnding {
+    package func end(within seconds: Int = patienceWithPrograms) async throws -> ProcessEnding {
         try await eventually(timeout: seconds) { ending != nil }
         guard let ending else { throw NeverCameTrue() }
         return ending

@@ -6,6 +6,9 @@ package struct NeverCameTrue: Error {
     package init() {}
 }
 
+/// Seconds within which a program starts or ends also where many do so at once and have few processors.
+package let patienceWithPrograms = 120
+
 /// Returns as soon as `condition` holds; throws when it does not within `timeout` seconds.
 package func eventually(timeout: Int = 20, _ condition: () throws -> Bool) async throws {
     let end = EventLoop.now + timeout

@@ -11,7 +11,7 @@ package final class S3TLSEndpoint: Sendable {
         let script = try ChildProcess(
             ["\(S3Server.tools)/tls.py", certificate.certificate, certificate.key, "\(server.port)"],
             environment: ServerProcess.environment(), takesInput: true)
-        try await eventually { !script.output.lines.isEmpty || script.ending != nil }
+        try await eventually(timeout: patienceWithPrograms) { !script.output.lines.isEmpty || script.ending != nil }
         guard let port = script.output.lines.first?.split(separator: " ").last.flatMap({ UInt16($0) }) else {
             throw S3ServerFailed(reason: script.errors.text)
         }

@@ -20,7 +20,9 @@ package final class ServerProcess: Sendable {
         let command = wrapper + [binary, "serve", "--storage", storage, "--listen", "127.0.0.1:0"] + options
         let process = try ChildProcess(
             command, environment: Self.environment(environment), readsErrors: readsErrors)
-        try await eventually { process.output.lines.count >= 3 || process.ending != nil }
+        try await eventually(timeout: patienceWithPrograms) {
+            process.output.lines.count >= 3 || process.ending != nil
+        }
         let text = process.output.lines.first?.split(separator: "http://").last.map(String.init)
         guard let text, let address = SocketAddress(text) else {
             try await eventually { process.errors.isAtEnd || !readsErrors }
@@ -80,7 +82,7 @@ package final class ServerProcess: Sendable {
     @discardableResult
     package func logged(_ text: String) async throws -> String {
         var found: String?
-        try await eventually {
+        try await eventually(timeout: patienceWithPrograms) {
             found = process.errors.lines.first { $0.contains(text) }
             return found != nil
         }

@@ -19,6 +19,8 @@ package final class RefreshingCredentials: CredentialsProvider {
 
     private struct State {
         var held: Held?
+        /// Whether there ever were any.
+        var isProven = false
         var flight: Task<Credentials, any Error>?
         /// No doubt before then causes a fetch.
         var doubtedUntil = Int.min
@@ -47,7 +49,8 @@ package final class RefreshingCredentials: CredentialsProvider {
 
     /// - Parameters:
     ///   - now: seconds since 1970.
-    ///   - observer: told of each fetch that failed, also while the old credentials still are good.
+    ///   - observer: told of each fetch that failed, also while the old credentials still are good; but not before one
+    ///     succeeded: until then every failure goes to somebody who waits for it, such as the start of a server.
     package init(
         _ loader: any CredentialsLoader, now: @escaping @Sendable () -> Int,
         observer: @escaping @Sendable (CredentialsError) -> Void = { _ in }
@@ -116,10 +119,10 @@ package final class RefreshingCredentials: CredentialsProvider {
                     reason: "the credentials it gave expired at \(UTCTime(end).iso8601), and it is"
                         + " \(UTCTime(now).iso8601) here: is the clock right?")
             }
-            state.withLock { ($0.held, $0.flight) = (Held(credentials, at: now), nil) }
+            state.withLock { ($0.held, $0.flight, $0.isProven) = (Held(credentials, at: now), nil, true) }
             return credentials
         } catch {
-            defer { observer(error) }
+            defer { if state.withLock(\.isProven) { observer(error) } }
             return try keep(after: error)
         }
     }

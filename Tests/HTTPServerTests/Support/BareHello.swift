@@ -13,7 +13,7 @@ struct BareHello {
         let files = pair.map { " '\($0.certificate)' '\($0.key)'" } ?? ""
         let command = "ulimit -n \(descriptors) && exec '\(try Self.program())'\(files)"
         let process = try ChildProcess(["/bin/sh", "-c", command], environment: ["PATH": "/usr/bin:/bin"])
-        try await eventually { !process.output.lines.isEmpty || process.ending != nil }
+        try await eventually(timeout: patienceWithPrograms) { !process.output.lines.isEmpty || process.ending != nil }
         guard
             let address = process.output.lines.first?.split(separator: "/").last.flatMap({ SocketAddress(String($0)) })
         else { throw SystemCallError("exec", code: ENOENT, subject: process.errors.text) }

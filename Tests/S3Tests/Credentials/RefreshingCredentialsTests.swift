@@ -154,6 +154,20 @@ struct RefreshingCredentialsTests {
         }
     }
 
+    @Test("before there were any, a fetch that fails is told its caller only")
+    func failureAtFirst() async throws {
+        try await Self.test { world, _, provider async throws in
+            world.statuses.change { $0 = [403, 403] }
+            for _ in 0..<2 { await #expect(throws: CredentialsError.self) { try await provider.credentials() } }
+            #expect(world.failures.value.isEmpty)
+            _ = try await provider.credentials()
+            world.statuses.change { $0 = [403] }
+            world.advance(3600)
+            await #expect(throws: CredentialsError.self) { try await provider.credentials() }
+            #expect(world.failures.value.count == 1)
+        }
+    }
+
     @Test("credentials that have expired when they come are refused, with a hint at the clock")
     func expired() async throws {
         try await Self.test { world, _, provider async throws in

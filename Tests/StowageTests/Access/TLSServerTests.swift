@@ -67,7 +67,7 @@ import Testing
                 ServerProcess.binary, "serve", "--storage", directory.path, "--listen", "", "--tls-listen",
                 "127.0.0.1:0", "--tls-certificate", pair.certificate, "--tls-key", pair.key,
             ], environment: ServerProcess.environment())
-        try await eventually { process.output.lines.count == 3 || process.ending != nil }
+        try await eventually(timeout: patienceWithPrograms) { process.output.lines.count == 3 || process.ending != nil }
         #expect(
             process.output.lines.first?.contains(" listens on https://127.0.0.1:") == true, "\(process.errors.text)")
         process.send(SIGTERM)

@@ -31,7 +31,7 @@ struct ProcessRun {
     init(_ command: [String], environment: [String: String] = [:]) async throws {
         let process = try ChildProcess(command, environment: ServerProcess.environment(environment))
         ending = try await process.end()
-        try await eventually { process.output.isAtEnd && process.errors.isAtEnd }
+        try await eventually(timeout: patienceWithPrograms) { process.output.isAtEnd && process.errors.isAtEnd }
         (output, errors) = (process.output.text, process.errors.text)
     }
 }
