@@ -107,11 +107,11 @@ struct Containerd {
         try settings.write(toFile: root + ".toml", atomically: true, encoding: .utf8)
         daemon = try Daemon(
             ["containerd", "--config", root + ".toml"], environment: scratch.environment,
-            readyWhen: "containerd successfully booted", within: 30)
+            readyWhen: "containerd successfully booted")
     }
 
     func stop() {
-        #expect(throws: Never.self) { try daemon.stop(with: SIGTERM, within: 30) }
+        #expect(throws: Never.self) { try daemon.stop(with: SIGTERM) }
     }
 
     @discardableResult

@@ -99,11 +99,11 @@ struct Docker {
                 "dockerd", "--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs",
                 "--data-root=\(root)/data", "--exec-root=\(root)/exec", "--pidfile=\(root).pid",
                 "--host=unix://\(root).sock",
-            ], environment: scratch.environment, readyWhen: "API listen on", within: 30)
+            ], environment: scratch.environment, readyWhen: "API listen on")
     }
 
     func stop() {
-        #expect(throws: Never.self) { try engine.stop(with: SIGTERM, within: 30) }
+        #expect(throws: Never.self) { try engine.stop(with: SIGTERM) }
     }
 
     /// The beginning of a command that sees the directory as /etc/docker/certs.d, which docker cannot be told otherwise.

@@ -14,13 +14,16 @@ enum OpenFileLimit {
     }
 }
 
-/// Allocations large enough to be mapped by themselves, such as the bodies of large manifests.
+/// Allocations that are much larger than the buffers of connections, such as the bodies of large manifests.
 enum LargeAllocations {
-    /// Allocations of at least so many bytes go back to the system as soon as they are freed.
-    private static let size: CInt = 256 << 10
+    /// Allocations of at least so many bytes are mapped by themselves, and go back to the system when they are freed.
+    private static let size: CInt = 1 << 20
 
-    /// Has the allocator map them always: left to itself, it keeps those to come, and every loop's thread for itself.
+    /// Has the allocator do so for good: left to itself, it begins to keep what is large, for every loop's thread.
     static func giveBack() {
         mallopt(M_MMAP_THRESHOLD, size)
+        // Free memory that a thread keeps at the end of its heap: set, as the other setting makes it smaller than a
+        // buffer.
+        mallopt(M_TRIM_THRESHOLD, 2 * size)
     }
 }

@@ -9,15 +9,13 @@ final class Daemon: Sendable {
 
     /// Starts `command`, whose first word is a path or is looked up in `Shell.searchPath`, and waits until it writes a
     /// line that contains `marker`.
-    init(
-        _ command: [String], environment: [String: String] = [:], readyWhen marker: String, within seconds: TimeInterval
-    ) throws {
+    init(_ command: [String], environment: [String: String] = [:], readyWhen marker: String) throws {
         let process = try ChildProcess(
             ["/usr/bin/env"] + command,
             environment: environment.merging(["PATH": Shell.searchPath]) { given, _ in given })
         self.process = process
         var line: String?
-        try Self.wait(for: "no line with '\(marker)'", within: seconds, process) {
+        try Self.wait(for: "no line with '\(marker)'", process) {
             line = (process.output.lines + process.errors.lines).first { $0.contains(marker) }
             return line != nil || process.ending != nil
         }
@@ -32,11 +30,9 @@ final class Daemon: Sendable {
 
     /// Sends `signal` and waits for the exit; returns the status, or minus the number of the signal that ended it.
     @discardableResult
-    func stop(with signal: Int32, within seconds: Int) throws -> Int32 {
+    func stop(with signal: Int32) throws -> Int32 {
         process.send(signal)
-        try Self.wait(for: "no exit after signal \(signal)", within: TimeInterval(seconds), process) {
-            process.ending != nil
-        }
+        try Self.wait(for: "no exit after signal \(signal)", process) { process.ending != nil }
         switch process.ending {
         case .status(let status): return status
         case .signal(let number): return -number
@@ -49,14 +45,12 @@ final class Daemon: Sendable {
     }
 
     /// Blocks until `condition` holds; kills the program when it does not in time.
-    private static func wait(
-        for what: String, within seconds: TimeInterval, _ process: ChildProcess, _ condition: () -> Bool
-    ) throws {
-        let deadline = Date(timeIntervalSinceNow: seconds)
+    private static func wait(for what: String, _ process: ChildProcess, _ condition: () -> Bool) throws {
+        let deadline = Date(timeIntervalSinceNow: TimeInterval(patienceWithPrograms))
         while !condition() {
             guard Date() < deadline else {
                 process.send(SIGKILL)
-                throw DaemonError(what: "\(what) in \(seconds) s", output: output(process))
+                throw DaemonError(what: "\(what) in \(patienceWithPrograms) s", output: output(process))
             }
             _ = poll(nil, 0, 5)
         }

@@ -25,7 +25,7 @@ final class ServerProcess: Sendable {
         // Its last line: by then it has said where it listens.
         daemon = try Daemon(
             command, environment: place.environment.merging(environment) { _, new in new },
-            readyWhen: "try: docker", within: 10)
+            readyWhen: "try: docker")
         self.place = place
         self.authorization = authorization
         port = try Self.port(in: daemon, scheme: "http")
@@ -88,13 +88,13 @@ final class ServerProcess: Sendable {
 
     /// Asks the server to end, which it must do by itself, with status 0.
     func stop(sourceLocation: SourceLocation = #_sourceLocation) throws {
-        let status = try daemon.stop(with: SIGTERM, within: 20)
+        let status = try daemon.stop(with: SIGTERM)
         #expect(status == 0, "the server's output: \(daemon.output)", sourceLocation: sourceLocation)
     }
 
     /// Ends the server as a crash would; that it had ended before is a failure.
     func kill(sourceLocation: SourceLocation = #_sourceLocation) throws {
-        let status = try daemon.stop(with: SIGKILL, within: 10)
+        let status = try daemon.stop(with: SIGKILL)
         #expect(status == -SIGKILL, "it had ended; its output: \(daemon.output)", sourceLocation: sourceLocation)
     }
 

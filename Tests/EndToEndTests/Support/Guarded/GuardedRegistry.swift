@@ -174,7 +174,7 @@ final class GuardedRegistry {
 
     /// Waits until the server takes what it finds in a file that was changed.
     func eventually(_ condition: () throws -> Bool) async throws {
-        try await TestSupport.eventually(timeout: 15, condition)
+        try await TestSupport.eventually(timeout: patienceWithPrograms, condition)
     }
 
     /// The digest of what the registry has under `REPOSITORY:TAG`.

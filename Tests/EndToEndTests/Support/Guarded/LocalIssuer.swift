@@ -29,7 +29,7 @@ struct LocalIssuer {
         }
         let pair = try await authority.issue("issuer", names: "IP:127.0.0.1")
         let command = ["python3", Locations.tool("serve-https.py"), directory, pair.certificate, pair.key]
-        let server = try Daemon(command, readyWhen: "listens on ", within: 10)
+        let server = try Daemon(command, readyWhen: "listens on ")
         self.server = server
         url = "https://" + server.readyLine.dropFirst("listens on ".count)
         let document = "{\"issuer\":\"\(url)\",\"jwks_uri\":\"\(url)/keys.json\"}"
@@ -38,7 +38,7 @@ struct LocalIssuer {
     }
 
     /// Publishes nothing any more.
-    func stop() throws { try server?.stop(with: SIGKILL, within: 10) }
+    func stop() throws { try server?.stop(with: SIGKILL) }
 
     /// Makes a key in a file, and returns its public half as a set of keys.
     private static func makeKey(_ key: String, _ scratch: Scratch) throws -> String {
