@@ -137,7 +137,7 @@ private final class Reaper: Sendable {
     }
 
     func start() {
-        DispatchQueue(label: "reaper").async { self.reap() }
+        BlockingThread.start { self.reap() }
     }
 
     private func reap() {
@@ -227,7 +227,7 @@ package final class CapturedPipe: Sendable {
             defer { state.isRead = true }
             return !state.isRead
         }
-        if isFirst { DispatchQueue(label: "captured pipe").async { self.readAll() } }
+        if isFirst { BlockingThread.start { self.readAll() } }
     }
 
     private func readAll() {

@@ -1,4 +1,3 @@
-import Dispatch
 import EventLoop
 import Glibc
 import Synchronization
@@ -67,7 +66,7 @@ package final class FaultProxy: Sendable {
         listener = OwnedDescriptor(try Posix.call("socket") { socket(AF_INET, kind, 0) })
         endpoint = "http://127.0.0.1:\(try Self.listen(listener.number))"
         let number = listener.number
-        DispatchQueue(label: "fault proxy").async { [weak self] in
+        BlockingThread.start { [weak self] in
             while true {
                 let accepted = Glibc.accept(number, nil, nil)
                 if accepted < 0, errno == EINTR || errno == ECONNABORTED { continue }
@@ -163,7 +162,7 @@ package final class FaultProxy: Sendable {
 
     private func serve(_ client: BlockingSocket) {
         guard keep(client) else { return }
-        DispatchQueue(label: "fault proxy connection").async { [self] in
+        BlockingThread.start { [self] in
             var connection = ProxyConnection(client: client, proxy: self)
             // However it ends, that is the end of this connection only.
             try? connection.run()

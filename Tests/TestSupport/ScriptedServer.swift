@@ -1,4 +1,3 @@
-import Dispatch
 package import EventLoop
 import Glibc
 package import HTTPClient
@@ -20,10 +19,10 @@ package final class ScriptedServer: Sendable {
         port = socket.address.port
         let (noted, opened) = (noted, opened)
         let held = Held(socket)
-        DispatchQueue(label: "scripted").async { [weak self] in
+        BlockingThread.start { [weak self] in
             while self.map({ !$0.isOver.load(ordering: .relaxed) }) ?? false {
                 guard let connection = held.accept(opened, noted) else { continue }
-                DispatchQueue(label: "scripted-connection").async {
+                BlockingThread.start {
                     // Whatever a client does to a connection, the script ends there.
                     try? script(connection)
                     connection.close()
