@@ -70,6 +70,14 @@ import Testing
         #expect(examples.last == "manifests/a/2/manifest.json: 4194305 bytes are more than a manifest has")
     }
 
+    @Test func theFirstExamplesAreKeptInWhateverOrderTheyAreFound() {
+        var generator = SeededGenerator(for: "examples")
+        var findings = BucketReport.Findings()
+        for number in (10..<40).shuffled(using: &generator) { findings.add("\(number)") }
+        #expect(findings.count == 30)
+        #expect(findings.examples == (10..<20).map { "\($0)" })
+    }
+
     @Test func aRecordWithOtherBytesIsNamed() async throws {
         let manifest = try await putImage()
         let other = Content.manifest(config: config, layers: [layer], note: "other")
@@ -88,9 +96,8 @@ import Testing
         let found = try await report().problems
         #expect(found[.missing]?.count == 2 && found.count == 1)
         #expect(
-            Set(found[.missing]?.examples ?? []) == [
-                "a:all refers to \(lost.digest)", "a:all refers to \(layer.digest)",
-            ])
+            found[.missing]?.examples
+                == ["a:all refers to \(lost.digest)", "a:all refers to \(layer.digest)"].sorted())
     }
 
     /// Stowage keeps a child that was pushed by digest as a record, too, and that is enough.

@@ -18,16 +18,21 @@ package struct BucketReport: Equatable, Sendable {
         case missingReferrer
     }
 
-    /// Everything of one kind: how often, and the first few, a sentence each.
+    /// Everything of one kind: how often, and the first few in their order, a sentence each.
     package struct Findings: Equatable, Sendable {
         package var count = 0
         package var examples: [String] = []
 
         package init() {}
 
-        mutating func add(_ example: String) {
+        /// Counts one more. Objects are looked at many at a time, and which is first changes no report.
+        package mutating func add(_ example: String) {
             count += 1
-            if examples.count < BucketReport.maximumExamples { examples.append(example) }
+            if examples.count == BucketReport.maximumExamples {
+                guard let last = examples.last, example < last else { return }
+                examples.removeLast()
+            }
+            examples.insert(example, at: examples.firstIndex { example < $0 } ?? examples.endIndex)
         }
     }
 
